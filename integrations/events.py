@@ -1,0 +1,63 @@
+"""What a provider's webhook says, in our own words, for the packages above that act on it.
+
+A service's `webhook.parse` turns a stored body into `MessageEvent`s; `integrations.dispatch_inbound` wraps each one
+in a `ReceivedEvent` and passes whole batches to the receivers registered in `integrations.inbound`.
+"""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class SuppressReason(enum.StrEnum):
+    """Why an address must not be written to again; the values are stored by the suppression list."""
+
+    HARD_BOUNCE = "hard_bounce"  # the mailbox does not exist or refuses for good
+    UNREGISTERED = "unregistered"  # the number has no account on the channel
+    OPTED_OUT = "opted_out"  # the person said stop, to us or to the provider
+    COMPLAINED = "complained"  # the person reported the message as spam
+    PROVIDER_BLOCKED = "provider_blocked"  # the provider itself keeps the address on its suppression list
+
+
+class EventKind(enum.StrEnum):
+    """What happened to a message of ours, or that a person wrote to us (INBOUND)."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    CLICKED = "clicked"
+    OPENED = "opened"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    INBOUND = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvent:
+    """One fact about one message. `provider_event_id` is unique within the service, so applying it twice is seen."""
+
+    kind: EventKind
+    occurred_at: datetime  # aware; the provider's own time
+    provider_event_id: str  # e.g. "wamid.HBg…:delivered"
+    provider_message_id: str  # the id the provider gave to our message; for INBOUND the inbound message's own id
+    reference: str = ""  # our reference, where the provider echoes it
+    address: str = ""  # the person's address: E.164 with "+", or an e-mail; empty when the provider hides it
+    own_address: str = ""  # our sender identity at the provider: phone_number_id, instance, number, mailbox
+    text: str = ""  # INBOUND: what the person wrote (for buttons and lists: the title chosen)
+    error_code: str = ""
+    error_text: str = ""
+    suppress: SuppressReason | None = None  # set when the address must not be tried again
+    in_reply_to: str = ""  # INBOUND: provider id of the message replied to, where given
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """A `MessageEvent` with where it came from: the stored inbound event, and the connection it arrived on."""
+
+    inbound_event_id: int
+    received_at: datetime
+    service: str
+    connection_id: int
+    event: MessageEvent
