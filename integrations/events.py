@@ -8,15 +8,7 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
-
-class SuppressReason(enum.StrEnum):
-    """Why an address must not be written to again; the values are stored by the suppression list."""
-
-    HARD_BOUNCE = "hard_bounce"  # the mailbox does not exist or refuses for good
-    UNREGISTERED = "unregistered"  # the number has no account on the channel
-    OPTED_OUT = "opted_out"  # the person said stop, to us or to the provider
-    COMPLAINED = "complained"  # the person reported the message as spam
-    PROVIDER_BLOCKED = "provider_blocked"  # the provider itself keeps the address on its suppression list
+from integrations.errors import SuppressReason
 
 
 class EventKind(enum.StrEnum):

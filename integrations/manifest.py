@@ -1,0 +1,115 @@
+"""The one declaration of an external service, from which lists, forms, docs and the environment example are made."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+CHECK_NAMES = (
+    "timeout",
+    "typed_errors",
+    "sandbox",
+    "contract_test",
+    "webhook_signature",
+    "replay_safety",
+    "health",
+    "secret_masking",
+    "payload_samples",
+    "cost",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The state of one of the ten checks: done, or exempt with a reason that a reviewer accepts."""
+
+    is_done: bool
+    why: str = ""
+
+
+done = Check(is_done=True)
+
+
+def exempt(why: str) -> Check:
+    """This check does not apply to this service, because of `why`."""
+    if not why.strip():
+        raise ValueError("an exemption needs a reason")
+    return Check(is_done=False, why=why)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The ten things every integration answers for. None has a default: forgetting one is a TypeError."""
+
+    timeout: Check
+    typed_errors: Check
+    sandbox: Check
+    contract_test: Check
+    webhook_signature: Check
+    replay_safety: Check
+    health: Check
+    secret_masking: Check
+    payload_samples: Check
+    cost: Check
+
+    def items(self) -> Iterator[tuple[str, Check]]:
+        """Each check with its name, in the fixed order."""
+        for item in dataclasses.fields(self):
+            yield item.name, getattr(self, item.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value that a connection to the service needs. Secrets are encrypted and never shown again."""
+
+    name: str
+    purpose: str
+    secret: bool = False
+    required: bool = True
+    default: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one unit costs, as far as a public price list says; `unit` names what is counted."""
+
+    unit: str
+    amount: str  # decimal text, e.g. "0.0625"; "0" when the service is free or self-hosted
+    currency: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An external service as people and generated documents see it."""
+
+    slug: str
+    title: str
+    capabilities: tuple[str, ...]
+    channel: str  # the messaging channel it serves: whatsapp | sms | email; "" when it serves none
+    purpose: str
+    settings: tuple[Setting, ...]
+    rate_limits: tuple[str, ...]
+    webhook: bool
+    costs: tuple[Cost, ...]
+    docs_url: str
+    checks: Checks
+    webhook_help: str = ""
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """Names of the settings that are stored encrypted."""
+        return tuple(item.name for item in self.settings if item.secret)
+
+    @property
+    def plain_names(self) -> tuple[str, ...]:
+        """Names of the settings that anybody with access to the connection may read."""
+        return tuple(item.name for item in self.settings if not item.secret)
+
+    def missing(self, settings: Mapping[str, str], secrets: Mapping[str, str]) -> list[str]:
+        """Names of required settings that are empty."""
+        return [
+            item.name
+            for item in self.settings
+            if item.required and not (secrets if item.secret else settings).get(item.name) and not item.default
+        ]

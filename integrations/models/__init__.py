@@ -1,0 +1,1 @@
+"""Records of the external services: connections and what arrived from them."""

@@ -1,0 +1,60 @@
+"""Finds the services: one folder with a `manifest.py` each, and imports their code by name on first use.
+
+Vendor SDKs cost seconds to import, so a manifest is pure data and `client.py` is imported only when a connection is
+first opened.
+"""
+
+import functools
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+
+import integrations
+from integrations.errors import NotConfigured
+from integrations.facts import ConnectionFacts
+from integrations.manifest import Manifest
+
+
+@functools.cache
+def manifests() -> Mapping[str, Manifest]:
+    """Every service's manifest by slug, in alphabetical order."""
+    found: dict[str, Manifest] = {}
+    for module in sorted(pkgutil.iter_modules(integrations.__path__), key=lambda item: item.name):
+        if not module.ispkg or importlib.util.find_spec(f"integrations.{module.name}.manifest") is None:
+            continue
+        manifest = importlib.import_module(f"integrations.{module.name}.manifest").MANIFEST
+        if manifest.slug != module.name:
+            raise RuntimeError(f"integrations/{module.name}/manifest.py declares the slug {manifest.slug!r}")
+        found[manifest.slug] = manifest
+    return MappingProxyType(found)
+
+
+def manifest_of(service: str) -> Manifest:
+    """The manifest of a service. Raises `NotConfigured` when there is no such service."""
+    try:
+        return manifests()[service]
+    except KeyError:
+        raise NotConfigured(service, "connect", "service_unknown", "there is no such service") from None
+
+
+def service_module(service: str, role: str) -> ModuleType:
+    """The module `client`, `health`, `sandbox` or `webhook` of a service, imported on first use."""
+    manifest_of(service)
+    return importlib.import_module(f"integrations.{service}.{role}")
+
+
+def build_client(connection: ConnectionFacts, *, capability: str) -> object:
+    """The service's client for one connection, as its `client.build(connection)` makes it.
+
+    Raises `NotConfigured` when the service does not offer the capability or a required setting is empty.
+    """
+    manifest = manifest_of(connection.service)
+    if capability not in manifest.capabilities:
+        raise NotConfigured(connection.service, "connect", "capability_missing", f"it does not offer {capability}")
+    missing = manifest.missing(connection.settings, connection.secrets)
+    if missing:
+        raise NotConfigured(connection.service, "connect", "setting_missing", f"empty: {', '.join(missing)}")
+    client: object = service_module(connection.service, "client").build(connection)
+    return client
