@@ -1,0 +1,17 @@
+"""Who does something: a person, an API token on a person's behalf, or the system itself."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """`label` is what the audit log shows; `user_id` and `token_id` are None for the system."""
+
+    label: str
+    user_id: int | None = None
+    token_id: int | None = None
+
+    @classmethod
+    def system(cls, name: str) -> "Actor":
+        """A part of the product acting by itself, for example `Actor.system("messaging.sweep")`."""
+        return cls(label=f"system:{name}")

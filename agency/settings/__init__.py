@@ -1,0 +1,1 @@
+"""Settings per surrounding: `local` (a person's machine), `test`, `production`; all read the environment through `environment.py`."""

@@ -1,0 +1,174 @@
+"""Settings that hold everywhere. What differs on a laptop, in tests and in production is in the sibling modules."""
+
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from agency.settings.environment import environment
+
+ENV = environment()
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
+PUBLIC_BASE_URL = ENV.public_base_url.rstrip("/")
+SANDBOX_URL = ENV.sandbox_url.rstrip("/")
+SEND_CONCURRENCY = ENV.send_concurrency
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "channels",
+    "django_celery_beat",
+    "django_celery_results",
+    "agency",
+    "integrations",
+    "messaging",
+    "campaigns.outreach",
+    "automations",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "agency.urls"
+ASGI_APPLICATION = "agency.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Accounts -------------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "agency.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# Language and time ----------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "pt-br"
+LANGUAGES = [("pt-br", _("Portuguese (Brazil)")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = ENV.time_zone
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Files ----------------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+MEDIA_ROOT = BASE_DIR / "media"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+# Celery: each setting says why (docs/operations.md has the long story) --------------------------------------------------
+CELERY_TASK_SERIALIZER = "json"  # a message is ids and short text; nothing else may travel
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_ENABLE_UTC = True
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True  # a killed child leaves its message to be delivered again
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # the same when the pool notices the death itself
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a busy process hoards nothing
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a mistyped queue name is an error, not a queue nobody reads
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20  # seconds for running batches to record what they sent
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # else each lost connection runs them twice
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # kB; a leak ends one child, not the machine
+CELERY_TASK_TIME_LIMIT = 240  # seconds; below the visibility timeout, so nothing is delivered twice while it still runs
+CELERY_TASK_IGNORE_RESULT = True  # results are kept only where a chord or a person reads them
+CELERY_TASK_TRACK_STARTED = False
+VISIBILITY_TIMEOUT = 600  # seconds; above the hard time limit, and equal in all three places
+CELERY_VISIBILITY_TIMEOUT = VISIBILITY_TIMEOUT
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": VISIBILITY_TIMEOUT,
+    "unacked_restore_interval": 5,  # seconds between looks for messages of dead workers
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 30,  # a silent Redis is noticed
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": VISIBILITY_TIMEOUT}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage of the broker
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_max": 0.5}
+CELERY_RESULT_EXPIRES = 86_400  # seconds
+CELERY_RESULT_CHORD_JOIN_TIMEOUT = 60
+CELERY_RESULT_EXTENDED = True
+CELERY_BEAT_SCHEDULER = "automations.beat:LeasedDatabaseScheduler"
+CELERY_BEAT_SYNC_EVERY = 1  # a killed Beat forgets nothing it has sent
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds; ticks are due every second
+CELERY_BEAT_CRON_STARTING_DEADLINE = 300  # seconds; older slots belong to the slot ledger's catch-up
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+
+QUEUES = ("critical", "beat", "webhooks", "send", "bulk", "maintenance")
+TASK_ROUTES = {
+    "messaging.dispatch_jobs": "critical",
+    "messaging.sweep_jobs": "critical",
+    "messaging.close_wave": "critical",
+    "messaging.send_batch": "send",
+    "messaging.prepare_job": "bulk",
+    "messaging.import_contacts": "bulk",
+    "integrations.dispatch_inbound": "webhooks",
+    "outreach.*": "critical",
+    "automations.*": "beat",
+}
+CELERY_TASK_ROUTES = {name: {"queue": queue} for name, queue in TASK_ROUTES.items()}
+
+# Admin ----------------------------------------------------------------------------------------------------------------
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Batuta",
+    "SITE_HEADER": "Batuta",
+    "SITE_SUBHEADER": _("the agency's baton"),
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+# Web ------------------------------------------------------------------------------------------------------------------
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+DEFAULT_FROM_EMAIL = ENV.default_from_email

@@ -1,0 +1,27 @@
+"""Production: every secret must be given, HTTPS everywhere."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from agency.settings.base import *
+from agency.settings.base import ENV, PUBLIC_BASE_URL, QUEUES
+from agency.settings.runtime import server_settings
+
+_missing = [name.upper() for name in ("secret_key", "encryption_keys", "database_url", "redis_url") if getattr(ENV, name) is None]
+if _missing:
+    raise ImproperlyConfigured(
+        f"Set {', '.join(_missing)} (or the same with _FILE, or AWS_SECRETS_ID) before starting in production; "
+        "`python manage.py doctor --keys` prints fresh keys."
+    )
+
+globals().update(server_settings("main", QUEUES))
+
+DEBUG = False
+SECRET_KEY = ENV.secret_key.get_secret_value()
+ENCRYPTION_KEYS = ENV.encryption_keys.get_secret_value().split(",")
+SECURE_SSL_REDIRECT = PUBLIC_BASE_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]

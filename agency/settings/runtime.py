@@ -1,0 +1,41 @@
+"""Settings that follow from where the servers are: databases, broker, results, cache, channel layer, limiter."""
+
+from typing import Any, Literal
+
+from kombu import Exchange, Queue
+
+from agency.settings.environment import environment
+from agency.settings.servers import database_from_url, server_urls, with_redis_database
+
+
+def server_settings(purpose: Literal["main", "test"], queues: tuple[str, ...]) -> dict[str, Any]:
+    """Every setting that holds an address. Broker, cache and limiter use separate databases, and separate URLs when given."""
+    given = environment()
+    database_url, redis_url = server_urls(purpose)
+    cache_url = given.cache_url.get_secret_value() if given.cache_url else with_redis_database(redis_url, 1)
+    limiter_url = given.limiter_url.get_secret_value() if given.limiter_url else with_redis_database(redis_url, 2)
+    database = database_from_url(database_url)
+    options = database["OPTIONS"]
+    database |= {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_HEALTH_CHECKS": True,
+        # A process has few threads that query; the pool keeps what it needs and gives the rest back.
+        "OPTIONS": options | {"pool": {"min_size": 0, "max_size": 4, "timeout": 30, "max_idle": 60}},
+    }
+    return {
+        "DATABASES": {"default": database},
+        "REDIS_URL": redis_url,
+        "LIMITER_URL": limiter_url,
+        "CELERY_BROKER_URL": redis_url,
+        "CELERY_RESULT_BACKEND": f"agency.results:ResultStore+{redis_url}",
+        "CELERY_TASK_QUEUES": [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in queues],
+        "CACHES": {
+            "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url, "KEY_PREFIX": "batuta"},
+        },
+        "CHANNEL_LAYERS": {
+            "default": {
+                "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+                "CONFIG": {"hosts": [cache_url], "prefix": "batuta.live"},
+            },
+        },
+    }

@@ -1,0 +1,14 @@
+"""Tests: the real PostgreSQL and Valkey, on a private cluster without fsync; fast password hashing; nothing leaves the machine."""
+
+from agency.settings.base import *
+from agency.settings.base import QUEUES
+from agency.settings.runtime import server_settings
+
+globals().update(server_settings("test", QUEUES))
+
+DEBUG = False
+SECRET_KEY = "only-for-tests-" + "0" * 50
+ENCRYPTION_KEYS = ["VGhpcyBrZXkgaXMgb25seSB1c2VkIGluIHRlc3RzISE="]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+PUBLIC_BASE_URL = "http://127.0.0.1:8000"

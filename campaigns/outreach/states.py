@@ -1,0 +1,42 @@
+"""States of campaigns and executions."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class CampaignState(models.TextChoices):
+    """draft → scheduled → running ⇄ paused → completed | cancelled; any of the last two → archived."""
+
+    DRAFT = "draft", _("draft")
+    SCHEDULED = "scheduled", _("scheduled")
+    RUNNING = "running", _("running")
+    PAUSED = "paused", _("paused")
+    COMPLETED = "completed", _("completed")
+    CANCELLED = "cancelled", _("cancelled")
+    ARCHIVED = "archived", _("archived")
+
+
+class ExecutionState(models.TextChoices):
+    """preparing → running ⇄ paused → finishing → completed | cancelled | failed."""
+
+    PREPARING = "preparing", _("preparing")
+    RUNNING = "running", _("running")
+    PAUSED = "paused", _("paused")
+    FINISHING = "finishing", _("finishing")
+    COMPLETED = "completed", _("completed")
+    CANCELLED = "cancelled", _("cancelled")
+    FAILED = "failed", _("failed")
+
+
+class AudienceMode(models.TextChoices):
+    """Whether the audience is fixed when the execution starts, or checked again when each message is sent."""
+
+    FROZEN = "frozen", _("frozen at start")
+    LIVE = "live", _("live")
+
+
+class Recurrence(models.TextChoices):
+    """How often a scheduled campaign runs."""
+
+    ONCE = "once", _("once")
+    DAILY = "daily", _("daily")

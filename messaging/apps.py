@@ -1,0 +1,9 @@
+"""The send engine, and whom, from whom and what it sends."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MessagingConfig(AppConfig):
+    name = "messaging"
+    verbose_name = _("Messaging")

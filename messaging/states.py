@@ -1,0 +1,148 @@
+"""States, reasons and kinds of messaging: one enum per record, each member with its one-line meaning."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ChannelKind(models.IntegerChoices):
+    """Through which medium a person is reached."""
+
+    WHATSAPP = 1, _("WhatsApp")
+    EMAIL = 2, _("e-mail")
+    SMS = 3, _("SMS")
+
+
+class MessageKind(models.IntegerChoices):
+    """Why a message is sent; decides its default priority."""
+
+    REPLY = 1, _("reply")
+    TRANSACTIONAL = 2, _("transactional")
+    SINGLE = 3, _("single")
+    FIRST_CONTACT = 4, _("first contact")
+    FOLLOW_UP = 5, _("follow-up")
+    CAMPAIGN = 6, _("campaign")
+    PROMOTIONAL = 7, _("promotional")
+
+
+DEFAULT_PRIORITY: dict[MessageKind, int] = {
+    MessageKind.REPLY: 9,
+    MessageKind.TRANSACTIONAL: 8,
+    MessageKind.SINGLE: 5,
+    MessageKind.FIRST_CONTACT: 4,
+    MessageKind.FOLLOW_UP: 4,
+    MessageKind.CAMPAIGN: 3,
+    MessageKind.PROMOTIONAL: 3,
+}
+
+
+class ConsentState(models.IntegerChoices):
+    """What a person has said about being contacted on a channel."""
+
+    GRANTED = 1, _("granted")
+    WITHDRAWN = 2, _("withdrawn")
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address is never written to again."""
+
+    OPTED_OUT = "opted_out", _("asked to stop")
+    HARD_BOUNCE = "hard_bounce", _("mailbox does not exist")
+    UNREGISTERED = "unregistered", _("number not on this channel")
+    COMPLAINED = "complained", _("marked as spam")
+    PROVIDER_OPT_OUT = "provider_opt_out", _("opted out at the provider")
+    MANUAL = "manual", _("entered by a person")
+
+
+class SenderState(models.TextChoices):
+    """active ⇄ paused (by a person); active → restricted (by the provider or a failed check) → active."""
+
+    ACTIVE = "active", _("active")
+    PAUSED = "paused", _("paused")
+    RESTRICTED = "restricted", _("restricted")
+
+
+class TemplateState(models.TextChoices):
+    """draft → approved → archived; WhatsApp templates are approved by the provider: draft → submitted → approved | rejected."""
+
+    DRAFT = "draft", _("draft")
+    SUBMITTED = "submitted", _("submitted")
+    APPROVED = "approved", _("approved")
+    REJECTED = "rejected", _("rejected")
+    ARCHIVED = "archived", _("archived")
+
+
+class JobState(models.IntegerChoices):
+    """preparing → running ⇄ paused → finished | cancelled."""
+
+    PREPARING = 0, _("preparing")  # recipients are still being added; sending has not begun
+    RUNNING = 1, _("running")
+    PAUSED = 2, _("paused")  # by a person; nothing is claimed
+    FINISHED = 3, _("finished")  # every recipient is final
+    CANCELLED = 4, _("cancelled")  # by a person; what was not sent is skipped
+
+
+class RecipientState(models.IntegerChoices):
+    """pending → leased → sent → delivered → read → replied → completed; or skipped, failed, unknown, each with a reason.
+
+    The numbers rise along the way a message takes, so "never backwards" is a comparison.
+    """
+
+    PENDING = 0, _("pending")  # waits for its turn, a limit, a window or a retry
+    LEASED = 1, _("leased")  # a process has it in hand
+    UNKNOWN = 5, _("unknown")  # the provider may have accepted it; never sent again, a status event may still settle it
+    SENT = 10, _("sent")  # the provider accepted it
+    DELIVERED = 20, _("delivered")
+    READ = 30, _("read")
+    REPLIED = 40, _("replied")
+    COMPLETED = 50, _("completed")
+    SKIPPED = 80, _("skipped")  # never handed to the provider
+    FAILED = 90, _("failed")  # refused by the provider, at once or later
+
+
+OPEN_STATES = (RecipientState.PENDING, RecipientState.LEASED)
+REACHED_STATES = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.READ, RecipientState.REPLIED, RecipientState.COMPLETED)
+
+
+class Reason(models.IntegerChoices):
+    """Why a recipient was not sent, or is not sent yet."""
+
+    NONE = 0, _("none")
+    OPTED_OUT = 1, _("asked to stop")
+    SUPPRESSED = 2, _("address suppressed")
+    NO_CONSENT = 3, _("no consent")
+    INVALID_ADDRESS = 4, _("no valid address")
+    DUPLICATE_ADDRESS = 5, _("address used by another recipient")
+    MISSING_VARIABLE = 6, _("a variable has no value")
+    FREQUENCY_CAP = 7, _("contacted too often")
+    LEFT_SEGMENT = 8, _("left the segment")
+    QUIET_UNTIL = 9, _("asked for quiet")
+    BLACKOUT = 10, _("blackout date")
+    HOLDOUT = 11, _("held out for comparison")
+    BUDGET_CAP = 12, _("budget used up")
+    CANCELLED = 13, _("cancelled")
+    PROVIDER_REFUSED = 14, _("refused by the provider")
+    ATTEMPTS_EXHAUSTED = 15, _("all attempts failed")
+    LEASE_EXPIRED = 16, _("process lost after handing over")
+
+
+class WaveState(models.IntegerChoices):
+    """open → closed, exactly once."""
+
+    OPEN = 1, _("open")
+    CLOSED = 2, _("closed")
+
+
+class ImportState(models.TextChoices):
+    """waiting → running → done | failed."""
+
+    WAITING = "waiting", _("waiting")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+
+
+class Direction(models.IntegerChoices):
+    """Which way a message went."""
+
+    INBOUND = 1, _("inbound")
+    OUTBOUND = 2, _("outbound")
