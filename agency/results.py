@@ -13,7 +13,9 @@ from django.apps import apps
 class ResultStore(RedisBackend):
     """Celery's Redis backend that also files the result of a task outside any chord as a `TaskResult` row."""
 
-    def _store_result(self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any) -> Any:
+    def _store_result(
+        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
+    ) -> Any:
         stored = super()._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
         if request is not None and not request.group and not request.chord:
             apps.get_model("django_celery_results", "TaskResult").objects.store_result(

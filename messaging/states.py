@@ -100,7 +100,13 @@ class RecipientState(models.IntegerChoices):
 
 
 OPEN_STATES = (RecipientState.PENDING, RecipientState.LEASED)
-REACHED_STATES = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.READ, RecipientState.REPLIED, RecipientState.COMPLETED)
+REACHED_STATES = (
+    RecipientState.SENT,
+    RecipientState.DELIVERED,
+    RecipientState.READ,
+    RecipientState.REPLIED,
+    RecipientState.COMPLETED,
+)
 
 
 class Reason(models.IntegerChoices):

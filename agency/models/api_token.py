@@ -10,7 +10,9 @@ class ApiToken(models.Model):
     """Acts for `user`, within `scopes` and `clients` (none listed: all the user may see). Only the SHA-256 of the secret is stored."""
 
     name = models.CharField(_("name"), max_length=100)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", verbose_name=_("user"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", verbose_name=_("user")
+    )
     prefix = models.CharField(_("prefix"), max_length=12)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=40), default=list, verbose_name=_("scopes"))

@@ -10,7 +10,9 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(_("at"), auto_now_add=True)
     actor = models.CharField(_("who"), max_length=200)
     user_id = models.BigIntegerField(_("user id"), null=True, blank=True)
-    client = models.ForeignKey("agency.Client", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("client"))
+    client = models.ForeignKey(
+        "agency.Client", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("client")
+    )
     action = models.CharField(_("action"), max_length=60)
     subject_type = models.CharField(_("record"), max_length=60)
     subject_id = models.BigIntegerField(_("record id"), null=True, blank=True)

@@ -8,7 +8,9 @@ from django.utils.translation import gettext_lazy as _
 class ClientGrant(models.Model):
     """One person, one client."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="client_grants", verbose_name=_("user"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="client_grants", verbose_name=_("user")
+    )
     client = models.ForeignKey("agency.Client", models.CASCADE, related_name="grants", verbose_name=_("client"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -38,7 +38,6 @@ INSTALLED_APPS = [
     "integrations",
     "messaging",
     "campaigns.outreach",
-    "automations",
 ]
 
 MIDDLEWARE = [

@@ -51,9 +51,13 @@ class Environment(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Broker and results; empty: a private Valkey is started")
     cache_url: SecretStr | None = Field(None, description="Cache and channel layer; default: REDIS_URL, database 1")
     limiter_url: SecretStr | None = Field(None, description="Send limiter; default: REDIS_URL, database 2")
-    batuta_servers: str = Field("private", description="`private` starts servers where no URL is given; `none` never does")
+    batuta_servers: str = Field(
+        "private", description="`private` starts servers where no URL is given; `none` never does"
+    )
     secret_key: SecretStr | None = Field(None, description="Django's signing key; required in production")
-    encryption_keys: SecretStr | None = Field(None, description="Fernet keys, newest first, comma separated; required in production")
+    encryption_keys: SecretStr | None = Field(
+        None, description="Fernet keys, newest first, comma separated; required in production"
+    )
     allowed_hosts: str = Field("localhost,127.0.0.1,[::1]", description="Host names served, comma separated")
     public_base_url: str = Field("http://127.0.0.1:8000", description="How the outside reaches this installation")
     log_dir: str = Field("", description="Also write one log file a day here, kept 30 days")

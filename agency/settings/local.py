@@ -9,5 +9,7 @@ globals().update(server_settings("main", QUEUES))
 
 DEBUG = False
 SECRET_KEY = ENV.secret_key.get_secret_value() if ENV.secret_key else embedded.local_secret("secret_key")
-ENCRYPTION_KEYS = (ENV.encryption_keys.get_secret_value() if ENV.encryption_keys else embedded.local_secret("encryption_key")).split(",")
+ENCRYPTION_KEYS = (
+    ENV.encryption_keys.get_secret_value() if ENV.encryption_keys else embedded.local_secret("encryption_key")
+).split(",")
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

@@ -6,7 +6,11 @@ from agency.settings.base import *
 from agency.settings.base import ENV, PUBLIC_BASE_URL, QUEUES
 from agency.settings.runtime import server_settings
 
-_missing = [name.upper() for name in ("secret_key", "encryption_keys", "database_url", "redis_url") if getattr(ENV, name) is None]
+_missing = [
+    name.upper()
+    for name in ("secret_key", "encryption_keys", "database_url", "redis_url")
+    if getattr(ENV, name) is None
+]
 if _missing:
     raise ImproperlyConfigured(
         f"Set {', '.join(_missing)} (or the same with _FILE, or AWS_SECRETS_ID) before starting in production; "

@@ -16,12 +16,10 @@ def server_settings(purpose: Literal["main", "test"], queues: tuple[str, ...]) -
     limiter_url = given.limiter_url.get_secret_value() if given.limiter_url else with_redis_database(redis_url, 2)
     database = database_from_url(database_url)
     options = database["OPTIONS"]
-    database |= {
-        "ENGINE": "django.db.backends.postgresql",
-        "CONN_HEALTH_CHECKS": True,
+    if given.batuta_servers != "none":
         # A process has few threads that query; the pool keeps what it needs and gives the rest back.
-        "OPTIONS": options | {"pool": {"min_size": 0, "max_size": 4, "timeout": 30, "max_idle": 60}},
-    }
+        options["pool"] = {"min_size": 0, "max_size": 4, "timeout": 30, "max_idle": 60}
+    database |= {"ENGINE": "django.db.backends.postgresql", "CONN_HEALTH_CHECKS": True}
     return {
         "DATABASES": {"default": database},
         "REDIS_URL": redis_url,
@@ -30,7 +28,11 @@ def server_settings(purpose: Literal["main", "test"], queues: tuple[str, ...]) -
         "CELERY_RESULT_BACKEND": f"agency.results:ResultStore+{redis_url}",
         "CELERY_TASK_QUEUES": [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in queues],
         "CACHES": {
-            "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url, "KEY_PREFIX": "batuta"},
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": cache_url,
+                "KEY_PREFIX": "batuta",
+            },
         },
         "CHANNEL_LAYERS": {
             "default": {

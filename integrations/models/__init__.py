@@ -1,1 +1,5 @@
-"""Records of the external services: connections and what arrived from them."""
+"""Records of the integration layer."""
+
+from integrations.models.connection import Connection
+
+__all__ = ["Connection"]

@@ -13,7 +13,9 @@ class Contact(models.Model):
     """Addresses are unique per client: `phone` in E.164, `email` normalised, `whatsapp_id` the provider's user id (a WhatsApp person
     may have no visible phone). `attributes` holds the client's own fields. Empty addresses are NULL."""
 
-    client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"), db_index=False)
+    client = models.ForeignKey(
+        "agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"), db_index=False
+    )
     name = models.CharField(_("name"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=16, null=True, blank=True)
     email = models.CharField(_("e-mail"), max_length=254, null=True, blank=True)
@@ -35,10 +37,14 @@ class Contact(models.Model):
             models.UniqueConstraint(fields=["client", "phone"], name="one_contact_per_phone"),
             models.UniqueConstraint(fields=["client", "email"], name="one_contact_per_email"),
             models.UniqueConstraint(
-                fields=["client", "whatsapp_id"], name="one_contact_per_whatsapp_id", condition=models.Q(whatsapp_id__isnull=False)
+                fields=["client", "whatsapp_id"],
+                name="one_contact_per_whatsapp_id",
+                condition=models.Q(whatsapp_id__isnull=False),
             ),
             models.CheckConstraint(
-                condition=models.Q(phone__isnull=False) | models.Q(email__isnull=False) | models.Q(whatsapp_id__isnull=False),
+                condition=models.Q(phone__isnull=False)
+                | models.Q(email__isnull=False)
+                | models.Q(whatsapp_id__isnull=False),
                 name="contact_has_an_address",
             ),
         ]
@@ -70,7 +76,9 @@ class Tag(models.Model):
 class Consent(models.Model):
     """The present consent of a contact for a channel, with its proof; earlier statements stay in `history`."""
 
-    contact = models.ForeignKey(Contact, models.CASCADE, related_name="consents", verbose_name=_("contact"), db_index=False)
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, related_name="consents", verbose_name=_("contact"), db_index=False
+    )
     channel = models.SmallIntegerField(_("channel"), choices=ChannelKind.choices)
     state = models.SmallIntegerField(_("state"), choices=ConsentState.choices)
     source = models.CharField(_("source"), max_length=200)
@@ -81,7 +89,9 @@ class Consent(models.Model):
     class Meta:
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
-        constraints = [models.UniqueConstraint(fields=["contact", "channel"], name="one_consent_per_contact_and_channel")]
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "channel"], name="one_consent_per_contact_and_channel")
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()}: {self.get_state_display()}"
@@ -90,7 +100,9 @@ class Consent(models.Model):
 class Suppression(models.Model):
     """An address of a client's channel that nothing is sent to."""
 
-    client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"), db_index=False)
+    client = models.ForeignKey(
+        "agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"), db_index=False
+    )
     channel = models.SmallIntegerField(_("channel"), choices=ChannelKind.choices)
     address = models.CharField(_("address"), max_length=254)
     reason = models.CharField(_("reason"), max_length=20, choices=SuppressionReason.choices)
@@ -100,7 +112,11 @@ class Suppression(models.Model):
     class Meta:
         verbose_name = _("suppression")
         verbose_name_plural = _("suppressions")
-        constraints = [models.UniqueConstraint(fields=["client", "channel", "address"], name="one_suppression_per_address_and_channel")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "channel", "address"], name="one_suppression_per_address_and_channel"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.address

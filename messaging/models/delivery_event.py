@@ -24,10 +24,16 @@ class DeliveryEvent(models.Model):
         verbose_name = _("delivery event")
         verbose_name_plural = _("delivery events")
         constraints = [
-            models.UniqueConstraint(fields=["received_on", "connection_id", "provider_event_id"], name="one_delivery_event_per_provider_id")
+            models.UniqueConstraint(
+                fields=["received_on", "connection_id", "provider_event_id"], name="one_delivery_event_per_provider_id"
+            )
         ]
         indexes = [
-            models.Index(fields=["connection_id", "provider_message_id"], name="delivery_event_early", condition=models.Q(recipient_id__isnull=True)),
+            models.Index(
+                fields=["connection_id", "provider_message_id"],
+                name="delivery_event_early",
+                condition=models.Q(recipient_id__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,9 +10,15 @@ from messaging.states import ChannelKind, Direction
 class Message(models.Model):
     """An inbound message, or the text of a one-to-one outbound message whose sending is `recipient_id`."""
 
-    client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"), db_index=False)
-    contact = models.ForeignKey("messaging.Contact", models.CASCADE, null=True, related_name="+", verbose_name=_("contact"), db_index=False)
-    sender = models.ForeignKey("messaging.Sender", models.PROTECT, null=True, related_name="+", verbose_name=_("sender"), db_index=False)
+    client = models.ForeignKey(
+        "agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"), db_index=False
+    )
+    contact = models.ForeignKey(
+        "messaging.Contact", models.CASCADE, null=True, related_name="+", verbose_name=_("contact"), db_index=False
+    )
+    sender = models.ForeignKey(
+        "messaging.Sender", models.PROTECT, null=True, related_name="+", verbose_name=_("sender"), db_index=False
+    )
     direction = models.SmallIntegerField(_("direction"), choices=Direction.choices)
     channel = models.SmallIntegerField(_("channel"), choices=ChannelKind.choices)
     address = models.CharField(_("address"), max_length=254, blank=True)

@@ -14,16 +14,31 @@ class Recipient(models.Model):
     `code` is the provider's error code. `variables` are the resolved template values that were sent.
     """
 
-    job = models.ForeignKey("messaging.SendJob", models.CASCADE, related_name="+", db_index=False, verbose_name=_("job"))
+    job = models.ForeignKey(
+        "messaging.SendJob", models.CASCADE, related_name="+", db_index=False, verbose_name=_("job")
+    )
     contact = models.ForeignKey(
-        "messaging.Contact", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+", verbose_name=_("contact")
+        "messaging.Contact",
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("contact"),
     )
     step = models.SmallIntegerField(_("step"), default=0, db_default=0)
-    state = models.SmallIntegerField(_("state"), choices=RecipientState.choices, default=RecipientState.PENDING, db_default=0)
+    state = models.SmallIntegerField(
+        _("state"), choices=RecipientState.choices, default=RecipientState.PENDING, db_default=0
+    )
     reason = models.SmallIntegerField(_("reason"), choices=Reason.choices, default=Reason.NONE, db_default=0)
     attempt = models.SmallIntegerField(_("attempt"), default=0, db_default=0)
     sender = models.ForeignKey(
-        "messaging.Sender", models.DO_NOTHING, db_constraint=False, db_index=False, null=True, related_name="+", verbose_name=_("sender")
+        "messaging.Sender",
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        verbose_name=_("sender"),
     )
     lease = models.BigIntegerField(null=True)
     leased_until = models.DateTimeField(null=True)
@@ -37,7 +52,9 @@ class Recipient(models.Model):
     class Meta:
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
-        constraints = [models.UniqueConstraint(fields=["job", "contact", "step"], name="one_recipient_per_job_contact_and_step")]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "contact", "step"], name="one_recipient_per_job_contact_and_step")
+        ]
         indexes = [
             models.Index(fields=["job", "not_before", "id"], name="recipient_due", condition=models.Q(state=0)),
             models.Index(fields=["leased_until"], name="recipient_leased", condition=models.Q(state=1)),

@@ -39,7 +39,9 @@ class SendJob(models.Model):
     audience_complete = models.BooleanField(default=False)
     waves_opened = models.IntegerField(default=0)
     next_wave_at = models.DateTimeField(_("next look"), null=True, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -47,7 +49,9 @@ class SendJob(models.Model):
     class Meta:
         verbose_name = _("send job")
         verbose_name_plural = _("send jobs")
-        constraints = [models.CheckConstraint(condition=models.Q(priority__gte=1, priority__lte=10), name="job_priority_1_to_10")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(priority__gte=1, priority__lte=10), name="job_priority_1_to_10")
+        ]
         indexes = [
             models.Index(fields=["next_wave_at"], name="job_due", condition=models.Q(state=1)),
             models.Index(fields=["client", "-id"], name="job_client"),
@@ -66,7 +70,9 @@ class Wave(models.Model):
     size = models.IntegerField()
     batches = models.SmallIntegerField()
     opened_at = models.DateTimeField(db_default=Now())
-    touched_at = models.DateTimeField(db_default=Now())  # last claim of a batch; the sweep closes a wave nobody works on
+    touched_at = models.DateTimeField(
+        db_default=Now()
+    )  # last claim of a batch; the sweep closes a wave nobody works on
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -101,7 +107,9 @@ class JobTotal(models.Model):
     number = models.BigIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["job_id", "state", "reason"], name="one_total_per_state_and_reason")]
+        constraints = [
+            models.UniqueConstraint(fields=["job_id", "state", "reason"], name="one_total_per_state_and_reason")
+        ]
 
     def __str__(self) -> str:
         return f"{self.job_id} {self.state} {self.number}"

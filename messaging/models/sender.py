@@ -15,7 +15,9 @@ class Sender(models.Model):
     """
 
     client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"))
-    connection = models.ForeignKey("integrations.Connection", models.PROTECT, related_name="+", verbose_name=_("connection"))
+    connection = models.ForeignKey(
+        "integrations.Connection", models.PROTECT, related_name="+", verbose_name=_("connection")
+    )
     channel = models.SmallIntegerField(_("channel"), choices=ChannelKind.choices)
     name = models.CharField(_("name"), max_length=120)
     address = models.CharField(_("address"), max_length=254)
@@ -42,7 +44,8 @@ class Sender(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["connection", "address"], name="one_sender_per_connection_and_address"),
             models.CheckConstraint(
-                condition=(Q(per_second__isnull=True) | Q(per_second__gte=1)) & (Q(per_minute__isnull=True) | Q(per_minute__gte=1)),
+                condition=(Q(per_second__isnull=True) | Q(per_second__gte=1))
+                & (Q(per_minute__isnull=True) | Q(per_minute__gte=1)),
                 name="sender_rates_are_positive",
             ),
         ]

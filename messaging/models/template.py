@@ -15,14 +15,18 @@ class Template(models.Model):
     channel = models.SmallIntegerField(_("channel"), choices=ChannelKind.choices)
     language = models.CharField(_("language"), max_length=10, default="pt_BR")
     state = models.CharField(_("state"), max_length=10, choices=TemplateState.choices, default=TemplateState.DRAFT)
-    current = models.ForeignKey("messaging.TemplateVersion", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("version"))
+    current = models.ForeignKey(
+        "messaging.TemplateVersion", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("version")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("template")
         verbose_name_plural = _("templates")
         ordering = ["client", "name"]
-        constraints = [models.UniqueConstraint(fields=["client", "channel", "name", "language"], name="one_template_per_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "channel", "name", "language"], name="one_template_per_name")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -45,7 +49,9 @@ class TemplateVersion(models.Model):
     parameters = models.JSONField(_("parameters"), default=list, blank=True)
     variables = models.JSONField(_("variables"), default=list, blank=True)
     media_url = models.URLField(_("media"), max_length=500, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -19,12 +19,18 @@ class Campaign(models.Model):
     kind = models.SmallIntegerField(_("type"), choices=MessageKind.choices, default=MessageKind.CAMPAIGN)
     channel = models.SmallIntegerField(_("channel"), choices=ChannelKind.choices)
     state = models.CharField(_("state"), max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT)
-    segment = models.ForeignKey("outreach.Segment", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("segment"))
-    audience_mode = models.CharField(_("audience"), max_length=10, choices=AudienceMode.choices, default=AudienceMode.FROZEN)
+    segment = models.ForeignKey(
+        "outreach.Segment", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("segment")
+    )
+    audience_mode = models.CharField(
+        _("audience"), max_length=10, choices=AudienceMode.choices, default=AudienceMode.FROZEN
+    )
     template = models.ForeignKey("messaging.Template", models.PROTECT, related_name="+", verbose_name=_("template"))
     variables = models.JSONField(_("variables"), default=dict, blank=True)
     senders = models.ManyToManyField("messaging.Sender", blank=True, related_name="+", verbose_name=_("senders"))
-    pool = models.ForeignKey("messaging.SenderPool", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("sender pool"))
+    pool = models.ForeignKey(
+        "messaging.SenderPool", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("sender pool")
+    )
     priority = models.SmallIntegerField(_("priority"), default=3)
     rate_per_hour = models.PositiveIntegerField(_("rate per hour"), null=True, blank=True)
     max_per_day = models.PositiveIntegerField(_("maximum per day"), null=True, blank=True, default=50)
@@ -34,15 +40,23 @@ class Campaign(models.Model):
     recurrence = models.CharField(_("repeats"), max_length=10, choices=Recurrence.choices, default=Recurrence.ONCE)
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
     next_run_at = models.DateTimeField(_("next run"), null=True, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
         ordering = ["-id"]
-        constraints = [models.CheckConstraint(condition=models.Q(priority__gte=1, priority__lte=10), name="campaign_priority_1_to_10")]
-        indexes = [models.Index(fields=["next_run_at"], name="campaign_due", condition=models.Q(next_run_at__isnull=False))]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(priority__gte=1, priority__lte=10), name="campaign_priority_1_to_10"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["next_run_at"], name="campaign_due", condition=models.Q(next_run_at__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -13,14 +13,20 @@ class Execution(models.Model):
     `prepared_to` is the last contact id that was considered while the audience is being written, so that preparing resumes after a crash.
     """
 
-    campaign = models.ForeignKey("outreach.Campaign", models.PROTECT, related_name="executions", verbose_name=_("campaign"))
+    campaign = models.ForeignKey(
+        "outreach.Campaign", models.PROTECT, related_name="executions", verbose_name=_("campaign")
+    )
     number = models.PositiveIntegerField(_("number"))
     slot = models.DateTimeField(_("slot"), null=True, blank=True)
     job = models.OneToOneField("messaging.SendJob", models.PROTECT, related_name="+", verbose_name=_("send job"))
-    state = models.CharField(_("state"), max_length=10, choices=ExecutionState.choices, default=ExecutionState.PREPARING)
+    state = models.CharField(
+        _("state"), max_length=10, choices=ExecutionState.choices, default=ExecutionState.PREPARING
+    )
     prepared_to = models.BigIntegerField(default=0)
     targeted = models.BigIntegerField(_("targeted"), default=0)
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by"))
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)

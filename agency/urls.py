@@ -1,0 +1,6 @@
+"""URL map; packages are named by string only."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
