@@ -1,0 +1,143 @@
+"""The private Valkey: a random port on 127.0.0.1 with a generated password, and a unix socket for our own questions."""
+
+import os
+import secrets
+import signal
+import socket
+from pathlib import Path
+from typing import Any, ClassVar
+
+import redis
+
+from agency.embedded.errors import ServersUnavailable
+from agency.embedded.records import processes_in
+from agency.embedded.server import Answer, PrivateServer, Silence
+
+_ATTEMPTS = 5
+
+
+class ValkeyServer(PrivateServer):
+    """One Valkey. `main` writes its log every second (AOF everysec); `test` never waits for the disk. Nothing is ever evicted."""
+
+    name: ClassVar[str] = "Valkey"
+    program: ClassVar[str] = "valkey-server"
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self.directory / "valkey"
+
+    @property
+    def initialised(self) -> bool:
+        """Valkey makes its append-only directory as soon as it starts."""
+        return (self.data / "appendonlydir").is_dir()
+
+    @property
+    def password_path(self) -> Path:
+        """The file with the generated password."""
+        return self.directory / "valkey.password"
+
+    @property
+    def port_path(self) -> Path:
+        """The file with the last port: a restarted server keeps it, so that running workers find it again."""
+        return self.directory / "valkey.port"
+
+    def password(self) -> str:
+        """The generated password; empty before the first start."""
+        try:
+            return self.password_path.read_text("utf-8")
+        except OSError:
+            return ""
+
+    def ask(self) -> Answer | Silence:
+        """`CONFIG GET dir port` and the process id, asked through the private unix socket."""
+        client = redis.Redis(
+            unix_socket_path=str(self._socket),
+            password=self.password() or "none",
+            socket_timeout=5,
+            socket_connect_timeout=5,
+            decode_responses=True,
+        )
+        try:
+            config: dict[str, str] = client.config_get("dir", "port")
+            server: dict[str, Any] = client.info("server")
+        except redis.AuthenticationError as error:
+            return Silence(str(error), worth_waiting=False)
+        except redis.RedisError as error:
+            return Silence(str(error))
+        finally:
+            client.close()
+        if not os.path.isdir(config["dir"]) or not os.path.samefile(config["dir"], self.data):
+            return Silence(f"it says it serves {config['dir']}", worth_waiting=False)
+        return Answer(int(server["process_id"]), int(config["port"]))
+
+    def launch(self) -> None:
+        """Start it on its last port or, when that is taken, on another; Valkey itself goes into the background."""
+        if not self.password():
+            self.home.write(self.password_path, secrets.token_urlsafe(24))
+        self.home.server_directory(self.data)
+        config = self.directory / "valkey.conf"
+        for attempt in range(_ATTEMPTS):
+            port = (self._last_port() if attempt == 0 else None) or _free_port()
+            self.home.write(config, self._configuration(port), readers="server")
+            self.home.write(self.port_path, str(port))
+            self.run([self.home.programs.valkey, config], seconds=30)
+            if processes_in(self.data, self.program) or not self._port_was_taken():
+                return
+        raise ServersUnavailable(f"Valkey found no free port on 127.0.0.1 in {_ATTEMPTS} attempts. {self.explain()}")
+
+    @property
+    def _socket(self) -> Path:
+        return self.home.sockets(self.purpose) / "valkey"
+
+    def _configuration(self, port: int) -> str:
+        settings = {
+            "bind": "127.0.0.1",
+            "port": str(port),
+            "unixsocket": _quoted(self._socket),
+            "unixsocketperm": "700",
+            "requirepass": self.password(),
+            "dir": _quoted(self.data),
+            "logfile": _quoted(self.log),
+            "daemonize": "yes",
+            "set-proc-title": "no",
+            "databases": "16",
+            "appendonly": "yes",
+            "appendfsync": "everysec" if self.purpose == "main" else "no",
+            "save": '""',  # the append-only file is the one copy on disk
+            "maxmemory-policy": "noeviction",  # a queue that forgets is worse than one that refuses
+            "ignore-warnings": "ARM64-COW-BUG",
+        }
+        return "\n".join(
+            [
+                "# Written at each start by agency/embedded.",
+                *(f"{name} {value}" for name, value in settings.items()),
+                "",
+            ]
+        )
+
+    def _last_port(self) -> int | None:
+        """The port of the last start, if it is still free."""
+        try:
+            port = int(self.port_path.read_text("utf-8"))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        except (OSError, ValueError, OverflowError):
+            return None
+        return port
+
+    def _port_was_taken(self) -> bool:
+        return "Address already in use" in self.explain()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _quoted(path: Path) -> str:
+    """A path as Valkey's configuration file wants it."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
