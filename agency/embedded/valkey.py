@@ -60,8 +60,8 @@ class ValkeyServer(PrivateServer):
             decode_responses=True,
         )
         try:
-            config: dict[str, str] = client.config_get("dir", "port")
-            server: dict[str, Any] = client.info("server")
+            config: Any = client.config_get("dir", "port")
+            server: Any = client.info("server")
         except redis.AuthenticationError as error:
             return Silence(str(error), worth_waiting=False)
         except redis.RedisError as error:
