@@ -16,9 +16,11 @@ class ResultStore(RedisBackend):
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
     ) -> Any:
-        stored = super()._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
+        redis_backend: Any = super()  # the stubs leave out what a backend is extended by
+        stored = redis_backend._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
         if request is not None and not request.group and not request.chord:
-            apps.get_model("django_celery_results", "TaskResult").objects.store_result(
+            results: Any = apps.get_model("django_celery_results", "TaskResult")._default_manager
+            results.store_result(
                 content_type="application/json",
                 content_encoding="utf-8",
                 task_id=task_id,

@@ -189,5 +189,6 @@ def check_space(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path).free
     if free < needed:
         raise ServersUnavailable(
-            f"The disk is full: {free // 1_048_576} MB are free at {path}, and the private servers need {needed // 1_048_576} MB. Free some space and try again."
+            f"The disk is full: {free // 1_048_576} MB are free at {path}, and the private servers need "
+            f"{needed // 1_048_576} MB. Free some space and try again."
         )

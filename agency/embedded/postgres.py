@@ -1,6 +1,5 @@
 """The private PostgreSQL: unix socket only, generated password, settings for a small machine."""
 
-import os
 import secrets
 import shlex
 import shutil
@@ -13,7 +12,7 @@ import psycopg
 from psycopg import errors, sql
 
 from agency.embedded.errors import ServersUnavailable
-from agency.embedded.records import works_in
+from agency.embedded.records import same_directory, works_in
 from agency.embedded.server import RECOVERY_SECONDS, Answer, PrivateServer, Silence
 
 USER = "batuta"
@@ -56,7 +55,7 @@ class PostgresServer(PrivateServer):
             return Silence(text, worth_waiting="password authentication failed" not in text)
         place = str(row[0]) if row else ""
         pid = self._postmaster_pid()
-        if not _same_directory(place, self.data) or pid is None:
+        if not same_directory(place, self.data) or pid is None:
             return Silence(f"it says it serves {place}", worth_waiting=False)
         return Answer(pid, 0)
 
@@ -211,16 +210,9 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _same_directory(one: str, other: Path) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except OSError:
-        return False
-
-
 def _shared_memory_is_roomy() -> bool:
     """Whether /dev/shm can hold what parallel queries put there (containers often give it 64 MB)."""
     try:
-        return shutil.disk_usage("/dev/shm").total >= 256 * 1_048_576
+        return shutil.disk_usage("/dev/shm").total >= 256 * 1_048_576  # noqa: S108 - only looked at
     except OSError:
         return False

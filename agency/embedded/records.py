@@ -1,7 +1,6 @@
 """What is remembered of a started server, and whether a process of this machine still is that server."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -77,7 +76,12 @@ def works_in(process: psutil.Process, directory: Path) -> bool:
         return False
     if place.removesuffix(" (deleted)") == str(directory):
         return True
+    return same_directory(place, directory)
+
+
+def same_directory(one: str, other: Path) -> bool:
+    """Whether both paths lead to the same existing directory."""
     try:
-        return os.path.samefile(place, directory)
+        return other.samefile(one)
     except OSError:
         return False

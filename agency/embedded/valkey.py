@@ -1,6 +1,5 @@
 """The private Valkey: a random port on 127.0.0.1 with a generated password, and a unix socket for our own questions."""
 
-import os
 import secrets
 import signal
 import socket
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 import redis
 
 from agency.embedded.errors import ServersUnavailable
-from agency.embedded.records import processes_in
+from agency.embedded.records import processes_in, same_directory
 from agency.embedded.server import Answer, PrivateServer, Silence
 
 _ATTEMPTS = 5
@@ -68,7 +67,7 @@ class ValkeyServer(PrivateServer):
             return Silence(str(error))
         finally:
             client.close()
-        if not os.path.isdir(config["dir"]) or not os.path.samefile(config["dir"], self.data):
+        if not same_directory(config["dir"], self.data):
             return Silence(f"it says it serves {config['dir']}", worth_waiting=False)
         return Answer(int(server["process_id"]), int(config["port"]))
 

@@ -81,6 +81,11 @@ class Environment(BaseSettings):
         return init_settings, env_settings, files, dotenv_settings, secrets_manager
 
 
+def revealed(secret: SecretStr | None) -> str:
+    """The text of a secret; empty when it is not set."""
+    return secret.get_secret_value() if secret else ""
+
+
 @cache
 def environment() -> Environment:
     """The environment of this process, read once."""

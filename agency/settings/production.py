@@ -4,6 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from agency.settings.base import *
 from agency.settings.base import ENV, PUBLIC_BASE_URL, QUEUES
+from agency.settings.environment import revealed
 from agency.settings.runtime import server_settings
 
 _missing = [
@@ -20,8 +21,8 @@ if _missing:
 globals().update(server_settings("main", QUEUES))
 
 DEBUG = False
-SECRET_KEY = ENV.secret_key.get_secret_value()
-ENCRYPTION_KEYS = ENV.encryption_keys.get_secret_value().split(",")
+SECRET_KEY = revealed(ENV.secret_key)
+ENCRYPTION_KEYS = revealed(ENV.encryption_keys).split(",")
 SECURE_SSL_REDIRECT = PUBLIC_BASE_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000

@@ -107,7 +107,7 @@ def _parse_recurrence(rest: str) -> Rule:
 
 def _times(text: str) -> tuple[time, ...]:
     try:
-        times = sorted({datetime.strptime(part, "%H:%M").time() for part in text.split(",")})  # noqa: DTZ007
+        times = sorted({datetime.strptime(part, "%H:%M").time() for part in text.split(",")})
     except ValueError as error:
         raise RuleError(f"write the time as 10:00, or several as 10:00,16:30, not “{text}”") from error
     return tuple(times)
