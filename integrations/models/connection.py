@@ -17,7 +17,9 @@ class Connection(models.Model):
 
     service = models.CharField(_("service"), max_length=40)
     name = models.CharField(_("name"), max_length=120)
-    client = models.ForeignKey("agency.Client", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("client"))
+    client = models.ForeignKey(
+        "agency.Client", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("client")
+    )
     key = models.CharField(_("webhook key"), max_length=40, unique=True, default=new_connection_key, editable=False)
     settings = models.JSONField(_("settings"), default=dict, blank=True)
     sealed_secrets = models.BinaryField(default=b"", editable=False)

@@ -1,0 +1,86 @@
+# Batuta's commands. `make help` lists them; only Python 3.11-3.13 and make are needed, everything else is installed below .venv.
+# Names given on the command line: ROW=, REPEAT=, SHORT=1 (faults), ARGS= (demo, up, bench, test).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint format faults bench stop lock messages
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+UV_VERSION := 0.13.8
+STAMP := $(VENV)/requirements.stamp
+SERVERLESS := BATUTA_SERVERS=none
+
+help: ## List every target
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+# A .venv that works and holds these exact requirements is left alone, so a second run costs nothing; the stamp is a copy of
+# what was installed, and not a time, so that switching branches is noticed too.
+setup: ## Create .venv and install the pinned requirements (instant when nothing changed)
+	@if [ ! -x $(PYTHON) ] || ! $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+		found=; \
+		for candidate in python3.11 python3.12 python3.13 python3 python; do \
+			if command -v $$candidate >/dev/null 2>&1 && $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then found=$$candidate; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then echo 'Batuta needs Python 3.11, 3.12 or 3.13; none was found on the PATH.' >&2; exit 1; fi; \
+		echo "Creating $(VENV) with $$($$found --version)"; \
+		if ! $$found -m venv --clear $(VENV); then \
+			echo "This Python cannot create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+		fi; \
+	fi
+	@if ! cat requirements.txt requirements-dev.txt | cmp -s - $(STAMP); then \
+		echo 'Installing the pinned requirements'; \
+		if [ "$$($(VENV)/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != $(UV_VERSION) ]; then \
+			$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo 'uv cannot be installed here; pip does it, more slowly.'; \
+		fi; \
+		$(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.txt -r requirements-dev.txt 2>$(VENV)/uv.log \
+			|| { cat $(VENV)/uv.log 2>/dev/null; echo 'Installing with pip'; \
+				$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt; } \
+			|| { echo 'The requirements could not be installed: is the package index reachable, and is there room on the disk?' >&2; exit 1; }; \
+		cat requirements.txt requirements-dev.txt > $(STAMP); \
+	fi
+
+demo: setup ## Send to 20,000 people, kill a sender on the way, and account for everybody (under three minutes)
+	@$(PYTHON) -m agency.embedded start main
+	@$(PYTHON) manage.py demo $(ARGS)
+
+up: setup ## Run the whole platform with demo records; prints URL and login; Ctrl-C stops all of it
+	@$(PYTHON) -m agency.embedded start main
+	@$(PYTHON) manage.py up $(ARGS)
+
+test: setup ## Run every test but the fault suite; ends with one summary
+	@$(PYTHON) -m agency.embedded start test
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: setup ## Style, types, layers, templates, migrations, Django's checks
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(SERVERLESS) $(VENV)/bin/mypy .
+	PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo
+	@templates=$$(find . -path ./$(VENV) -prune -o -path '*/templates/*.html' -print -quit); \
+		if [ -n "$$templates" ]; then echo $(VENV)/bin/djlint --lint --check .; $(VENV)/bin/djlint --quiet --lint --check .; fi
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check --fail-level WARNING
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) -W ignore manage.py makemigrations --check --dry-run
+
+format: setup ## Put imports and code into the house style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+faults: setup ## Inject every fault of the engine's table (ROW=one, REPEAT=20, SHORT=1 for the one CI runs)
+	@$(PYTHON) -m agency.embedded start main
+	@$(PYTHON) -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHORT),--short)
+
+bench: setup ## Measure the engine beside the usual shape and the bare loop; writes benchmarks/results.json
+	@$(PYTHON) -m agency.embedded start main
+	@$(PYTHON) -m benchmarks $(ARGS)
+
+stop: ## Stop this checkout's private servers
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m agency.embedded stop; fi
+
+lock: setup ## Resolve requirements*.in into exact versions with hashes
+	$(VENV)/bin/uv pip compile --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+messages: setup ## Collect the strings to translate and compile locale/pt_BR (needs gettext)
+	$(SERVERLESS) $(PYTHON) manage.py makemessages --locale pt_BR --no-wrap --add-location file --ignore '$(VENV)/*' --ignore 'tests/*' --ignore 'benchmarks/*'
+	$(SERVERLESS) $(PYTHON) manage.py compilemessages --locale pt_BR --ignore '$(VENV)/*'
