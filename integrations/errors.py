@@ -106,7 +106,10 @@ class RateLimited(TemporaryFailure):
 
 
 class AuthenticationFailed(IntegrationError):
-    """The credentials are wrong, expired or lack a permission. Stop the connection and alert a person."""
+    """The account cannot be used: wrong or expired credentials, a missing permission, blocked, unpaid, quota used up.
+
+    Every further request would fail alike: stop the connection (or the sender) and alert a person. Not accepted.
+    """
 
 
 class Refused(IntegrationError):

@@ -14,6 +14,7 @@ class ConnectionFacts:
     service: str
     key: str  # the random public text in the webhook URL `/webhooks/<service>/<key>`
     settings: Mapping[str, str] = field(default_factory=dict)
+    webhook_url: str = ""  # public URL of this connection's webhook door; empty where there is none
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def setting(self, name: str, default: str | None = None) -> str:

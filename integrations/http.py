@@ -134,7 +134,7 @@ class HttpClient:
         *,
         operation: str = "request",
         json: object = None,
-        form: Mapping[str, str] | None = None,
+        form: Mapping[str, str | list[str]] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
@@ -155,7 +155,7 @@ class HttpClient:
                 builder = builder.header("content-type", "application/json").body_bytes(orjson.dumps(json))
             elif form is not None:
                 builder = builder.header("content-type", "application/x-www-form-urlencoded")
-                builder = builder.body_bytes(urlencode(form).encode())
+                builder = builder.body_bytes(urlencode(form, doseq=True).encode())
             elif content is not None:
                 builder = builder.body_bytes(content)
             if headers:

@@ -4,6 +4,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+
+Text = str | Promise  # source strings are English and translated when shown
+
 CHECK_NAMES = (
     "timeout",
     "typed_errors",
@@ -62,11 +66,12 @@ class Setting:
     """One value that a connection to the service needs. Secrets are encrypted and never shown again."""
 
     name: str
-    purpose: str
+    purpose: Text
     secret: bool = False
     required: bool = True
     default: str = ""
     example: str = ""
+    sandboxed: bool = False  # a base URL that points to the local sandbox while SANDBOX_URL is set
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Cost:
     unit: str
     amount: str  # decimal text, e.g. "0.0625"; "0" when the service is free or self-hosted
     currency: str
-    note: str = ""
+    note: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,15 @@ class Manifest:
     slug: str
     title: str
     capabilities: tuple[str, ...]
-    channel: str  # the messaging channel it serves: whatsapp | sms | email; "" when it serves none
-    purpose: str
+    channels: tuple[str, ...]  # of messaging: whatsapp, sms, email; empty when it sends no messages
+    purpose: Text
     settings: tuple[Setting, ...]
-    rate_limits: tuple[str, ...]
+    rate_limits: tuple[Text, ...]
     webhook: bool
     costs: tuple[Cost, ...]
     docs_url: str
     checks: Checks
-    webhook_help: str = ""
+    webhook_help: Text = ""
 
     @property
     def secret_names(self) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Evolution API: self-hosted, unofficial WhatsApp."""

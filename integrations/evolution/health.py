@@ -1,0 +1,33 @@
+"""Health of an Evolution server: its instances and whether their phones are connected."""
+
+from django.utils.translation import gettext_lazy as _
+
+from integrations.evolution.client import EvolutionClient, build
+from integrations.facts import ConnectionFacts
+from integrations.health import Health, HealthState, judged
+
+
+async def check(connection: ConnectionFacts) -> Health:
+    """One GET of the instances."""
+    client = build(connection)
+    try:
+        return await judged(_look(client))
+    finally:
+        await client.aclose()
+
+
+async def _look(client: EvolutionClient) -> Health:
+    instances = await client.instances()
+    closed = [instance.name for instance in instances if instance.state != "open"]
+    if not instances or len(closed) == len(instances):
+        return Health(
+            HealthState.FAILED,
+            _("No instance is connected; scan the QR code in Evolution: %(names)s") % {"names": ", ".join(closed)},
+        )
+    if closed:
+        return Health(
+            HealthState.DEGRADED,
+            _("These instances are disconnected; scan their QR code in Evolution: %(names)s")
+            % {"names": ", ".join(closed)},
+        )
+    return Health(HealthState.OK, _("%(count)d instance(s) connected.") % {"count": len(instances)})

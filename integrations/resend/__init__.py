@@ -1,0 +1,1 @@
+"""Resend: e-mail over HTTP."""

@@ -1,0 +1,35 @@
+"""What Resend needs and offers."""
+
+from django.utils.translation import gettext_lazy as _
+
+from integrations.manifest import Checks, Cost, Manifest, Setting, done
+
+MANIFEST = Manifest(
+    slug="resend",
+    title="Resend",
+    capabilities=("messages",),
+    channels=("email",),
+    purpose=_("E-mail that is never sent twice: the service drops repetitions for 24 hours."),
+    settings=(
+        Setting("api_key", _("API key with sending access"), secret=True, example="re_123"),
+        Setting("webhook_secret", _("Signing secret of the webhook"), secret=True, example="whsec_123"),
+        Setting("base_url", _("Address of the API"), required=False, default="https://api.resend.com", sandboxed=True),
+    ),
+    rate_limits=(_("5 requests a second a team"), _("daily and monthly quota of the plan")),
+    webhook=True,
+    webhook_help=_("Add a webhook with this address and all events of e-mails, then copy its signing secret here."),
+    costs=(Cost("1,000 e-mails", "0.40", "USD", _("Pro plan; the first 3,000 a month are free")),),
+    docs_url="https://resend.com/docs/api-reference",
+    checks=Checks(
+        timeout=done,
+        typed_errors=done,
+        sandbox=done,
+        contract_test=done,
+        webhook_signature=done,
+        replay_safety=done,
+        health=done,
+        secret_masking=done,
+        payload_samples=done,
+        cost=done,
+    ),
+)

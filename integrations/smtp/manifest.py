@@ -1,0 +1,39 @@
+"""What an SMTP server needs and offers."""
+
+from django.utils.translation import gettext_lazy as _
+
+from integrations.manifest import Checks, Cost, Manifest, Setting, done, exempt
+
+NO_WEBHOOK = exempt("SMTP has no webhooks: what was delivered is not reported")
+
+MANIFEST = Manifest(
+    slug="smtp",
+    title="SMTP",
+    capabilities=("messages",),
+    channels=("email",),
+    purpose=_("E-mail through any mail server."),
+    settings=(
+        Setting("host", _("Name of the mail server"), example="smtp.example.com"),
+        Setting("port", _("Port; 587, or 465 with tls"), required=False, default="587"),
+        Setting("security", _("starttls, tls or none"), required=False, default="starttls"),
+        Setting("username", _("User name, if the server asks for one"), required=False),
+        Setting("password", _("Password"), secret=True, required=False),
+        Setting("helo_name", _("How this machine introduces itself"), required=False, default="localhost"),
+    ),
+    rate_limits=(_("whatever the server allows; limit each sender"),),
+    webhook=False,
+    costs=(Cost("e-mail", "0", "BRL", _("depends on the server")),),
+    docs_url="https://www.rfc-editor.org/rfc/rfc5321",
+    checks=Checks(
+        timeout=done,
+        typed_errors=done,
+        sandbox=exempt("the tests run it against aiosmtpd and a scripted server: the wire protocol is not HTTP"),
+        contract_test=done,
+        webhook_signature=NO_WEBHOOK,
+        replay_safety=NO_WEBHOOK,
+        health=done,
+        secret_masking=done,
+        payload_samples=NO_WEBHOOK,
+        cost=done,
+    ),
+)

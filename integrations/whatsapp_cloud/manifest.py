@@ -1,0 +1,50 @@
+"""What WhatsApp Cloud API needs and offers."""
+
+from django.utils.translation import gettext_lazy as _
+
+from integrations.manifest import Checks, Cost, Manifest, Setting, done
+
+MANIFEST = Manifest(
+    slug="whatsapp_cloud",
+    title="WhatsApp Cloud API",
+    capabilities=("messages",),
+    channels=("whatsapp",),
+    purpose=_("Official WhatsApp messages through Meta, with approved templates."),
+    settings=(
+        Setting(
+            "business_account_id",
+            _("WhatsApp Business account (WABA) that owns the numbers"),
+            example="102290129340398",
+        ),
+        Setting("access_token", _("System user token with whatsapp_business_messaging and _management"), secret=True),
+        Setting("app_secret", _("App secret; signs the webhooks"), secret=True),
+        Setting("verify_token", _("Any text, also entered at Meta when the webhook is registered"), secret=True),
+        Setting("api_version", _("Version of the Graph API"), required=False, default="v26.0"),
+        Setting(
+            "base_url", _("Address of the API"), required=False, default="https://graph.facebook.com", sandboxed=True
+        ),
+    ),
+    rate_limits=(
+        _("80 messages a second a number, raised to 1,000 by Meta"),
+        _("1 message in 6 seconds to one person"),
+        _("distinct people in 24 hours a portfolio: 250, 2,000, 10,000, 100,000, unlimited"),
+    ),
+    webhook=True,
+    webhook_help=_("Register the webhook address in the app's WhatsApp settings and subscribe to the field messages."),
+    costs=(
+        Cost("marketing template, Brazil", "0.0625", "USD", _("Meta's list price; utility inside the window is free")),
+    ),
+    docs_url="https://developers.facebook.com/documentation/business-messaging/whatsapp",
+    checks=Checks(
+        timeout=done,
+        typed_errors=done,
+        sandbox=done,
+        contract_test=done,
+        webhook_signature=done,
+        replay_safety=done,
+        health=done,
+        secret_masking=done,
+        payload_samples=done,
+        cost=done,
+    ),
+)
