@@ -1,0 +1,5 @@
+"""The agency's own records in the admin."""
+
+from agency.admin import clients
+
+__all__ = ["clients"]

@@ -15,3 +15,8 @@ class Actor:
     def system(cls, name: str) -> "Actor":
         """A part of the product acting by itself, for example `Actor.system("messaging.sweep")`."""
         return cls(label=f"system:{name}")
+
+    @classmethod
+    def person(cls, user_id: int, name: str) -> "Actor":
+        """Somebody who is signed in; `name` is the account's user name."""
+        return cls(label=name, user_id=user_id)

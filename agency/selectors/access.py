@@ -1,16 +1,68 @@
-"""Who may see which client: the one place that decides."""
+"""Who may see which client and which of the agency's own records: the one place that decides.
 
-from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+Every package has its own `visible_…(user)` selectors; all narrow by `visible_clients`. A call with somebody inactive or not signed in finds
+nothing. Permissions (may the person look at this kind of record at all?) are the doors' question; which rows, is answered here.
+"""
 
-from agency.models import Client, User
+from django.contrib.auth.models import AnonymousUser, Group
+from django.db.models import Q, QuerySet
+
+from agency.models import ApiToken, AuditEntry, Client, ClientGrant, Employee, User
 from agency.states import Role
 
+Viewer = User | AnonymousUser
 
-def visible_clients(user: User | AnonymousUser) -> QuerySet[Client]:
+
+def sees_everything(user: Viewer) -> bool:
+    """Directors and superusers, while active."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    return user.is_superuser or user.groups.filter(name=Role.DIRECTOR).exists()
+
+
+def visible_clients(user: Viewer) -> QuerySet[Client]:
     """Every client for directors and superusers; for the others the clients granted to them; none for anybody inactive."""
     if not isinstance(user, User) or not user.is_active:
         return Client.objects.none()
-    if user.is_superuser or user.groups.filter(name=Role.DIRECTOR).exists():
+    if sees_everything(user):
         return Client.objects.all()
     return Client.objects.filter(grants__user=user)
+
+
+def visible_users(user: Viewer) -> QuerySet[User]:
+    """Directors see all accounts; everybody else only the own one."""
+    if sees_everything(user):
+        return User.objects.all()
+    return User.objects.filter(pk=user.pk) if user.is_active and user.pk else User.objects.none()
+
+
+def visible_employees(user: Viewer) -> QuerySet[Employee]:
+    """Directors see the whole team; everybody else only themselves."""
+    if sees_everything(user):
+        return Employee.objects.select_related("user")
+    return Employee.objects.filter(user__in=visible_users(user)).select_related("user")
+
+
+def visible_grants(user: Viewer) -> QuerySet[ClientGrant]:
+    """Who sees which client: directors see all grants, everybody else the own ones."""
+    return ClientGrant.objects.filter(user__in=visible_users(user)).select_related("user", "client")
+
+
+def visible_tokens(user: Viewer) -> QuerySet[ApiToken]:
+    """Directors see every API token, everybody else the own ones."""
+    return ApiToken.objects.filter(user__in=visible_users(user)).select_related("user")
+
+
+def visible_audit_entries(user: Viewer) -> QuerySet[AuditEntry]:
+    """Entries about visible clients, and what the person did; directors also see entries about no client."""
+    entries = AuditEntry.objects.select_related("client")
+    if sees_everything(user):
+        return entries
+    if not user.is_active or not user.pk:
+        return entries.none()
+    return entries.filter(Q(client__in=visible_clients(user)) | Q(user_id=user.pk, client__isnull=True))
+
+
+def visible_roles(user: Viewer) -> QuerySet[Group]:
+    """The role groups, for whoever may see all accounts."""
+    return Group.objects.filter(name__in=Role.values) if sees_everything(user) else Group.objects.none()

@@ -1,0 +1,309 @@
+"""The one base of every admin page: what it shows is visible, fast and read-only unless an operation says otherwise.
+
+A record's admin is declarations:
+
+    @admin.register(Sender)
+    class SenderAdmin(RecordAdmin):
+        visible_to = staticmethod(selectors.visible_senders)        # required: (user) -> QuerySet; the one place that decides
+        list_select_related = ("client", "connection")              # required, () where nothing related is shown
+        list_display = ("name", "client", "channel", "state")
+        list_filter = ("client", "channel", "state")                # relations offer only visible records by themselves
+        masked_fields = {"address": PERSONAL}                       # dotted with "__" through select_related: "contact__phone"
+        buttons = (OperationButton("pause", _("Pause"), "messaging.change_sender", run=pause),)     # above one record
+        list_buttons = ()                                           # above the list
+
+- Records are read-only. `buttons` change state (`agency.admin.buttons`). A page with input fields declares `form` or `fields`, and
+  implements `create_record(actor, cleaned, request)` and/or `change_record(actor, record, cleaned, request)`; each calls one operation and
+  returns the record. `OperationRefused` from it comes back as a form error, `InvalidInput.field` beside its field. Deleting is a button too.
+- `search(text)` returns a Q that an index answers (exact or prefix); then give a `search_help_text`. Without it there is no search box.
+- Lists never count beyond 10,000 rows and are ordered by `-id`; `ordering` may be changed only for tables that stay small.
+- `masked_fields` names personal data and money with the permission to read them. Without it the values are masked on the instance itself, so
+  lists, titles, details and `__str__` agree; they cannot be filtered by, ordered by or edited either.
+- Every related choice (forms, filters, autocomplete) is narrowed to what the reader sees in that record's own admin.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
+
+from agency.admin.buttons import OperationButton
+from agency.admin.lists import BoundedPaginator, RecordList, VisibleRelatedFilter
+from agency.kit.actor import Actor
+from agency.kit.errors import InvalidInput, OperationRefused
+from agency.models import User
+from agency.rules.masking import masked
+
+PERSONAL = "agency.view_personal_data"
+MONEY = "agency.view_money"
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The signed-in person as the actor of an operation."""
+    assert isinstance(request.user, User)
+    return Actor.person(request.user.pk, request.user.get_username())
+
+
+class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """See the module's text."""
+
+    visible_to: ClassVar[Callable[..., models.QuerySet[Any]]]
+    buttons: tuple[OperationButton, ...] = ()
+    list_buttons: tuple[OperationButton, ...] = ()
+    masked_fields: ClassVar[Mapping[str, str]] = {}
+    create_record: Callable[..., models.Model] | None = None
+    change_record: Callable[..., models.Model] | None = None
+    search: Callable[..., models.Q] | None = None
+
+    paginator = BoundedPaginator
+    ordering = ("-id",)
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+    actions = None
+    save_as = False
+    view_on_site = False
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if abstract:
+            return
+        if not hasattr(cls, "visible_to"):
+            raise TypeError(f"{cls.__name__} must name the selector `visible_to`")
+        if not isinstance(cls.list_select_related, tuple):
+            raise TypeError(f"{cls.__name__} must state `list_select_related` as a tuple")
+
+    # What is seen ---------------------------------------------------------------------------------------------------------
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """The visible records, in the list's order."""
+        return type(self).visible_to(request.user).order_by(*(self.ordering or ()))
+
+    def get_field_queryset(
+        self, db: str | None, db_field: Any, request: HttpRequest | None
+    ) -> models.QuerySet[Any] | None:
+        """Choices of a related field: what the reader sees of that record; nothing where it has no admin."""
+        related = self.admin_site._registry.get(db_field.remote_field.model)
+        if related is None or request is None:
+            return db_field.remote_field.model._default_manager.none()
+        return related.get_queryset(request)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return [self._narrow_filter(item) for item in super().get_list_filter(request)]
+
+    def _narrow_filter(self, item: Any) -> Any:
+        if not isinstance(item, str):
+            return item
+        try:
+            field = self.model._meta.get_field(item)
+        except FieldDoesNotExist:
+            return item
+        return (item, VisibleRelatedFilter) if field.is_relation else item
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RecordList]:
+        return RecordList
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Truthy where `search` exists: Django shows its box then, and asks `get_search_results`."""
+        return ("pk",) if self.search is not None else ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        text = search_term.strip()
+        if text and self.search is not None:
+            queryset = queryset.filter(self.search(text))
+        return queryset, False
+
+    # Personal data and money ----------------------------------------------------------------------------------------------
+    def hidden_fields(self, request: HttpRequest) -> list[str]:
+        """The masked fields this reader may not see."""
+        return [name for name, permission in self.masked_fields.items() if not request.user.has_perm(permission)]
+
+    def mask(self, request: HttpRequest, record: models.Model) -> models.Model:
+        """Replace on the instance what the reader may not see; such an instance is for showing only."""
+        for name in self.hidden_fields(request):
+            *relations, field = name.split("__")
+            owner: Any = record
+            for relation in relations:
+                owner = getattr(owner, relation, None)
+            if owner is not None:
+                setattr(owner, field, masked(getattr(owner, field)))
+        return record
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        record = super().get_object(request, object_id, from_field)
+        return None if record is None else self.mask(request, record)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        if request is None or any(
+            lookup == name or lookup.startswith(f"{name}__") for name in self.hidden_fields(request)
+        ):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def get_sortable_by(self, request: HttpRequest) -> list[Any]:
+        hidden = self.hidden_fields(request)
+        return [name for name in super().get_sortable_by(request) if name not in hidden]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        hidden = tuple(name for name in self.hidden_fields(request) if "__" not in name)
+        return (*super().get_readonly_fields(request, obj), *hidden)
+
+    # What may be done -----------------------------------------------------------------------------------------------------
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.create_record is not None and bool(super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.change_record is not None and bool(super().has_change_permission(request, obj))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_view_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Call the record's operation with what was entered; the instance that Django's form built is not saved."""
+        call = self.change_record if change else self.create_record
+        if call is None:
+            raise PermissionDenied
+        arguments = (obj,) if change else ()
+        saved = call(actor_of(request), *arguments, form.cleaned_data, request)
+        obj.pk, obj._state.adding = saved.pk, False
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Relations are written by the operation."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Operations write the one audit log."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Operations write the one audit log."""
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Django's page; a refusal by the operation is shown in the form, with everything that was typed."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except OperationRefused as refusal:
+            request.refusal = refusal  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        refusal = getattr(request, "refusal", None)
+        return form if refusal is None else _refused(form, refusal)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        obj = kwargs.get("obj") or (args[3] if len(args) > 3 else None)
+        if obj is not None:
+            context["actions_detail"] = [
+                *context.get("actions_detail", []),
+                *self._links(request, self.buttons, "change_do", obj),
+            ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data is not None:
+            links = self._links(request, self.list_buttons, "list_do", None)
+            response.context_data["actions_list"] = [*response.context_data.get("actions_list", []), *links]
+        return response
+
+    # Buttons --------------------------------------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("do/<slug:name>/", view(self.list_do), name=self._url_name("list_do")),
+            path("<path:object_id>/do/<slug:name>/", view(self.change_do), name=self._url_name("change_do")),
+        ]
+        return [*own, *super().get_urls()]
+
+    def _url_name(self, role: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{role}"
+
+    def _links(
+        self, request: HttpRequest, buttons: tuple[OperationButton, ...], role: str, record: Any
+    ) -> list[dict[str, Any]]:
+        """The buttons as Unfold's template draws them."""
+        arguments = () if record is None else (record.pk,)
+        return [
+            {
+                "title": button.label,
+                "icon": button.icon,
+                "variant": button.variant,
+                "attrs": {},
+                "path": reverse(f"{self.admin_site.name}:{self._url_name(role)}", args=(*arguments, button.name)),
+            }
+            for button in buttons
+            if request.user.has_perm(button.permission) and button.shown(record)
+        ]
+
+    def change_do(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Ask, then do, what a button above one record says."""
+        record = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        if record is None:
+            raise Http404
+        back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=(record.pk,))
+        return self._do(request, self.buttons, name, record, back)
+
+    def list_do(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Ask, then do, what a button above the list says."""
+        back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return self._do(request, self.list_buttons, name, None, back)
+
+    def _do(
+        self, request: HttpRequest, buttons: tuple[OperationButton, ...], name: str, record: Any, back: str
+    ) -> HttpResponse:
+        button = next((button for button in buttons if button.name == name), None)
+        if button is None:
+            raise Http404
+        if not request.user.has_perm(button.permission):
+            raise PermissionDenied
+        make = partial(button.form, user=request.user, record=record)
+        form = make(request.POST, request.FILES) if request.method == "POST" else make()
+        if request.method == "POST" and form.is_valid():
+            try:
+                outcome = button.run(actor_of(request), record, form.cleaned_data)
+            except OperationRefused as refusal:
+                _add_refusal(form, refusal)
+            else:
+                if isinstance(outcome, HttpResponse):
+                    return outcome
+                messages.success(request, outcome)
+                return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": button.label,
+            "record": record,
+            "warning": button.warning(record),
+            "form": form,
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/batuta/ask.html", context)
+
+
+def _add_refusal(form: Any, refusal: OperationRefused) -> None:
+    field = refusal.field if isinstance(refusal, InvalidInput) and refusal.field in form.fields else None
+    form.add_error(field, refusal.text)
+
+
+def _refused(form: type[Any], refusal: OperationRefused) -> type[Any]:
+    """The same form, knowing already that the operation refused."""
+
+    class Refused(form):  # type: ignore[misc, valid-type]
+        def _post_clean(self) -> None:
+            super()._post_clean()
+            _add_refusal(self, refusal)
+
+    Refused.__name__ = form.__name__
+    return Refused
