@@ -4,29 +4,48 @@ Every package has its own `visible_…(user)` selectors; all narrow by `visible_
 nothing. Permissions (may the person look at this kind of record at all?) are the doors' question; which rows, is answered here.
 """
 
+from typing import TypeVar
+
 from django.contrib.auth.models import AnonymousUser, Group
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from agency.models import ApiToken, AuditEntry, Client, ClientGrant, Employee, User
 from agency.states import Role
 
 Viewer = User | AnonymousUser
+RecordT = TypeVar("RecordT", bound=Model)
 
 
 def sees_everything(user: Viewer) -> bool:
-    """Directors and superusers, while active."""
-    if not isinstance(user, User) or not user.is_active:
+    """Directors and superusers, while active, and not through a token that is limited to some clients."""
+    if not isinstance(user, User) or not user.is_active or user.limited_to is not None:
         return False
+    return _all_clients(user)
+
+
+def _all_clients(user: User) -> bool:
     return user.is_superuser or user.groups.filter(name=Role.DIRECTOR).exists()
 
 
 def visible_clients(user: Viewer) -> QuerySet[Client]:
-    """Every client for directors and superusers; for the others the clients granted to them; none for anybody inactive."""
+    """Every client for directors and superusers; for the others the clients granted to them; none for anybody inactive.
+
+    A token that is limited to some clients sees those of them that its person sees.
+    """
     if not isinstance(user, User) or not user.is_active:
         return Client.objects.none()
+    clients = Client.objects.all() if _all_clients(user) else Client.objects.filter(grants__user=user)
+    return clients if user.limited_to is None else clients.filter(pk__in=user.limited_to)
+
+
+def only_visible(records: QuerySet[RecordT], user: Viewer, client: str = "client") -> QuerySet[RecordT]:
+    """The records whose `client` (a path of relations to the client) the user sees.
+
+    The clients' ids are looked up first, so that the planner knows how many there are; who sees everything gets no condition at all.
+    """
     if sees_everything(user):
-        return Client.objects.all()
-    return Client.objects.filter(grants__user=user)
+        return records
+    return records.filter(**{f"{client}__in": list(visible_clients(user).values_list("pk", flat=True))})
 
 
 def visible_users(user: Viewer) -> QuerySet[User]:

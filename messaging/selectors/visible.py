@@ -1,0 +1,87 @@
+"""Which records of messaging a person may see: those of visible clients. Doors start every query here."""
+
+from django.db.models import QuerySet
+
+from agency.selectors.access import Viewer, only_visible, sees_everything
+from messaging.models import (
+    Consent,
+    Contact,
+    ContactImport,
+    DeliveryEvent,
+    Message,
+    Recipient,
+    Sender,
+    SenderPool,
+    SendJob,
+    Suppression,
+    Tag,
+    Template,
+    TemplateVersion,
+)
+
+
+def visible_contacts(user: Viewer) -> QuerySet[Contact]:
+    """Contacts of visible clients."""
+    return only_visible(Contact.objects.select_related("client"), user)
+
+
+def visible_tags(user: Viewer) -> QuerySet[Tag]:
+    """Tags of visible clients."""
+    return only_visible(Tag.objects.select_related("client"), user)
+
+
+def visible_consents(user: Viewer) -> QuerySet[Consent]:
+    """Consents of visible contacts."""
+    return only_visible(Consent.objects.select_related("contact"), user, "contact__client")
+
+
+def visible_suppressions(user: Viewer) -> QuerySet[Suppression]:
+    """Suppressed addresses of visible clients."""
+    return only_visible(Suppression.objects.select_related("client"), user)
+
+
+def visible_imports(user: Viewer) -> QuerySet[ContactImport]:
+    """Contact imports of visible clients."""
+    return only_visible(ContactImport.objects.select_related("client", "created_by"), user)
+
+
+def visible_senders(user: Viewer) -> QuerySet[Sender]:
+    """Senders of visible clients."""
+    return only_visible(Sender.objects.select_related("client", "connection"), user)
+
+
+def visible_sender_pools(user: Viewer) -> QuerySet[SenderPool]:
+    """Sender pools of visible clients."""
+    return only_visible(SenderPool.objects.select_related("client"), user)
+
+
+def visible_templates(user: Viewer) -> QuerySet[Template]:
+    """Templates of visible clients, with their current version."""
+    return only_visible(Template.objects.select_related("client", "current"), user)
+
+
+def visible_template_versions(user: Viewer) -> QuerySet[TemplateVersion]:
+    """Versions of visible templates."""
+    return only_visible(TemplateVersion.objects.select_related("template"), user, "template__client")
+
+
+def visible_jobs(user: Viewer) -> QuerySet[SendJob]:
+    """Send jobs of visible clients."""
+    return only_visible(SendJob.objects.select_related("client", "template_version__template"), user)
+
+
+def visible_recipients(user: Viewer) -> QuerySet[Recipient]:
+    """Recipients of visible clients' jobs, with the person and the sender."""
+    return only_visible(Recipient.objects.select_related("job", "contact", "sender"), user, "job__client")
+
+
+def visible_messages(user: Viewer) -> QuerySet[Message]:
+    """Inbound and one-to-one messages of visible clients."""
+    return only_visible(Message.objects.select_related("client", "contact", "sender"), user)
+
+
+def visible_delivery_events(user: Viewer) -> QuerySet[DeliveryEvent]:
+    """Delivery events that belong to a visible client's job; those of no known message only for whoever sees everything."""
+    if sees_everything(user):
+        return DeliveryEvent.objects.all()
+    return DeliveryEvent.objects.filter(job_id__in=visible_jobs(user).order_by().values("pk"))
