@@ -47,11 +47,18 @@ MONEY = "agency.view_money"
 
 def actor_of(request: HttpRequest) -> Actor:
     """The signed-in person as the actor of an operation."""
-    assert isinstance(request.user, User)
-    return Actor.person(request.user.pk, request.user.get_username())
+    user = signed_in(request)
+    return Actor.person(user.pk, user.get_username())
 
 
-class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+def signed_in(request: HttpRequest) -> User:
+    """The person behind the request. Raises `PermissionDenied` when nobody is signed in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+class RecordAdmin(ModelAdmin):
     """See the module's text."""
 
     visible_to: ClassVar[Callable[..., models.QuerySet[Any]]]
@@ -83,11 +90,9 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     # What is seen ---------------------------------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """The visible records, in the list's order."""
-        return type(self).visible_to(request.user).order_by(*(self.ordering or ()))
+        return type(self).visible_to(request.user).order_by(*self.ordering)
 
-    def get_field_queryset(
-        self, db: str | None, db_field: Any, request: HttpRequest | None
-    ) -> models.QuerySet[Any] | None:
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest | None) -> Any:
         """Choices of a related field: what the reader sees of that record; nothing where it has no admin."""
         related = self.admin_site._registry.get(db_field.remote_field.model)
         if related is None or request is None:
@@ -189,7 +194,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    ) -> Any:
         """Django's page; a refusal by the operation is shown in the form, with everything that was typed."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
@@ -202,7 +207,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         refusal = getattr(request, "refusal", None)
         return form if refusal is None else _refused(form, refusal)
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         obj = kwargs.get("obj") or (args[3] if len(args) > 3 else None)
         if obj is not None:
             context["actions_detail"] = [
@@ -211,7 +216,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             ]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         response = super().changelist_view(request, extra_context)
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             links = self._links(request, self.list_buttons, "list_do", None)
@@ -268,7 +273,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             raise Http404
         if not request.user.has_perm(button.permission):
             raise PermissionDenied
-        make = partial(button.form, user=request.user, record=record)
+        make = partial(button.form, user=signed_in(request), record=record)
         form = make(request.POST, request.FILES) if request.method == "POST" else make()
         if request.method == "POST" and form.is_valid():
             try:
@@ -300,7 +305,7 @@ def _add_refusal(form: Any, refusal: OperationRefused) -> None:
 def _refused(form: type[Any], refusal: OperationRefused) -> type[Any]:
     """The same form, knowing already that the operation refused."""
 
-    class Refused(form):  # type: ignore[misc, valid-type]
+    class Refused(form):
         def _post_clean(self) -> None:
             super()._post_clean()
             _add_refusal(self, refusal)

@@ -43,7 +43,7 @@ class RecordList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = [self.model_admin.mask(request, record) for record in self.result_list]
+        self.result_list: list[Any] = [self.model_admin.mask(request, record) for record in self.result_list]
         self.previous_url = self.get_query_string({PAGE_VAR: self.page_num - 1}) if self.page_num > 1 else ""
         self.next_url = self._next_url()
         self.count_text = self._count_text()
@@ -70,7 +70,7 @@ class RecordList(ChangeList):
 class VisibleRelatedFilter(RelatedFieldListFilter):
     """A filter over a related record that offers only records its reader may see."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
         related = model_admin.admin_site._registry.get(field.remote_field.model)
         if related is None:
             return []
