@@ -1,0 +1,426 @@
+"""WhatsApp Cloud API, imitated: numbers, templates, sends, and signed webhooks in batches.
+
+Mounted at `/whatsapp_cloud`, so the base URL of a client is `http://host:port/whatsapp_cloud/v26.0`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from integrations.sandbox.behaviour import FailureCode, Step
+from integrations.sandbox.limits import Bucket, PairGate
+from integrations.sandbox.phones import SandboxMessage
+from integrations.sandbox.postman import RetryRule, Webhook
+from integrations.sandbox.routes import Routes
+from integrations.sandbox.wire import BadBody, Request, Response, json_response
+from integrations.sandbox.world import ControlRefused, World
+
+from .sandbox_errors import ERRORS, graph_error, status_error
+from .sandbox_templates import DEFAULT_TEMPLATES, TemplateShelf
+
+MAX_BATCH = 100
+BATCH_SECONDS = 0.05
+SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON = 6.0
+# Meta tries again at once, then less and less often, for days.
+RETRY = RetryRule((0.0, 2.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 24 * 3600.0))
+STATUS_WORDS = {Step.SENT: "sent", Step.DELIVERED: "delivered", Step.READ: "read", Step.FAILED: "failed"}
+MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
+
+
+@dataclass(slots=True)
+class Number:
+    """One business phone number with the app that it is connected to."""
+
+    phone_number_id: str
+    waba_id: str = "200000000000001"
+    display_phone_number: str = "+55 11 4000-0001"
+    verified_name: str = "Batuta Sandbox"
+    token: str = "sandbox-token"  # noqa: S105 -- opens nothing
+    app_secret: str = "sandbox-app-secret"  # noqa: S105 -- guards nothing
+    webhook_url: str = ""
+    messages_per_second: int = 80
+    messaging_limit: str = "TIER_UNLIMITED"
+
+
+@dataclass(slots=True)
+class _Wire:
+    """What status webhooks need to know of a message."""
+
+    wa_id: str
+    user_id: str
+    category: str
+
+
+class WhatsAppCloudSandbox:
+    """The service."""
+
+    slug = "whatsapp_cloud"
+    title = "WhatsApp Cloud API"
+    failure_codes: tuple[FailureCode, ...] = (
+        FailureCode("131026", 0.6),
+        FailureCode("131049", 0.3),
+        FailureCode("131050", 0.1),
+    )
+    _routes = Routes(
+        ("POST", "/v[0-9.]+/{phone_number_id}/messages", "send"),
+        ("POST", "/v[0-9.]+/{phone_number_id}/marketing_messages", "send"),
+        ("GET", "/v[0-9.]+/{waba_id}/message_templates", "templates"),
+        ("POST", "/v[0-9.]+/{waba_id}/message_templates", "create_template"),
+        ("GET", "/v[0-9.]+/{waba_id}/phone_numbers", "phone_numbers"),
+        ("POST", "/v[0-9.]+/{phone_number_id}/media", "media"),
+        ("GET", "/v[0-9.]+/{phone_number_id}", "phone_number"),
+    )
+    operations = _routes.operations
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._numbers: dict[str, Number] = {}
+        self._shelves: dict[str, TemplateShelf] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._pairs = PairGate(SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON)
+        self._batches: dict[tuple[str, str], list[tuple[Number, str, dict[str, Any]]]] = {}
+        for last in range(1, 4):
+            self.open_account(
+                {"phone_number_id": f"10000000000000{last}", "display_phone_number": f"+55 11 4000-000{last}"}
+            )
+
+    # Routing and failures
+
+    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
+        """See Imitation."""
+        return self._routes.match(method, path)
+
+    def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
+        """The phone number id (the account id for templates)."""
+        return arguments[0]
+
+    def unknown_route(self, request: Request) -> Response:
+        """See Imitation."""
+        return graph_error("2500", details=f"Unknown path components: {request.path}")
+
+    def rate_limited(self, retry_after: float) -> Response:
+        """Too many messages from this number."""
+        return graph_error("130429", headers=(("retry-after", str(max(1, round(retry_after)))),))
+
+    def broken(self) -> Response:
+        """Graph's transient failure."""
+        return graph_error("131000", status=500)
+
+    def refusal(self, code: str) -> Response:
+        """See Imitation."""
+        if code not in ERRORS:
+            raise ControlRefused(f"code must be one of {', '.join(ERRORS)}")
+        return graph_error(code)
+
+    def faults_changed(self) -> None:
+        """Nothing here depends on it."""
+
+    # Accounts
+
+    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+        """Register a number; `templates` (as Graph lists them) are added to its account's."""
+        given = dict(fields_given)
+        templates = given.pop("templates", ())
+        if unknown := set(given) - {each.name for each in fields(Number)}:
+            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
+        if not re.fullmatch(r"\d+", str(given.get("phone_number_id", ""))):
+            raise ControlRefused("phone_number_id must be digits")
+        number = Number(**given)
+        self._numbers[number.phone_number_id] = number
+        self._buckets[number.phone_number_id] = Bucket(number.messages_per_second, number.messages_per_second)
+        shelf = self._shelves.setdefault(number.waba_id, TemplateShelf(DEFAULT_TEMPLATES))
+        for template in templates:
+            shelf.add(template)
+        return asdict(number)
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """See Imitation."""
+        return [asdict(number) for number in self._numbers.values()]
+
+    def clear(self) -> None:
+        """See Imitation."""
+        self._batches.clear()
+        self._pairs = PairGate(SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON)
+
+    # Requests
+
+    def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
+        """See Imitation."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not token:
+            token = request.query.get("access_token", "") if request.query_string else ""
+        if not token:
+            return graph_error("2500", details="An active access token must be used to query information.")
+        number = self._numbers.get(arguments[0])
+        if operation in ("send", "media", "phone_number"):
+            if number is None:
+                return self._unknown_object(request, arguments[0], token)
+            if not hmac.compare_digest(token.encode(), number.token.encode()):
+                return graph_error("190")
+            if operation == "send":
+                return self._send(number, request)
+            if operation == "media":
+                return json_response(200, {"id": str(int.from_bytes(self._world.new_id(6), "big"))})
+            return json_response(200, _only(_number_info(number), request.query.get("fields", "")))
+        numbers = [each for each in self._numbers.values() if each.waba_id == arguments[0]]
+        if not numbers:
+            return self._unknown_object(request, arguments[0], token)
+        if token not in {each.token for each in numbers}:
+            return graph_error("190")
+        if operation == "phone_numbers":
+            return json_response(200, {"data": [_number_info(each) for each in numbers], "paging": {}})
+        shelf = self._shelves[arguments[0]]
+        return shelf.listing(request) if operation == "templates" else shelf.create(request)
+
+    def _unknown_object(self, request: Request, object_id: str, token: str) -> Response:
+        if token not in {number.token for number in self._numbers.values()}:
+            return graph_error("190")
+        verb = request.method.lower()
+        return graph_error(
+            "100",
+            message=f"Unsupported {verb} request. Object with ID '{object_id}' does not exist, cannot be loaded due to "
+            "missing permissions, or does not support this operation",
+            subcode=33,
+        )
+
+    def _send(self, number: Number, request: Request) -> Response:
+        try:
+            body = request.json()
+        except BadBody:
+            return graph_error("100", message="(#100) The body is not valid JSON.")
+        if not isinstance(body, dict) or body.get("messaging_product") != "whatsapp":
+            return graph_error("100", message="(#100) The parameter messaging_product is required.")
+        to, user_id = str(body.get("to", "")), str(body.get("recipient", ""))
+        if not to and not user_id:
+            return graph_error("100", message="(#100) The parameter to is required.")
+        digits = re.sub(r"[ +()\-]", "", to)
+        if to and not re.fullmatch(r"\d{6,15}", digits):
+            return graph_error("131009", details="Parameter 'to' is not a valid phone number")
+        kind = str(body.get("type", "text"))
+        text, category, problem = self._content(number, kind, body)
+        if problem is not None:
+            return problem
+        if len(str(body.get("biz_opaque_callback_data", ""))) > 512:
+            return graph_error("100", message="(#100) Param biz_opaque_callback_data must be at most 512 characters")
+        if digits == re.sub(r"\D", "", number.display_phone_number):
+            return graph_error("131021")
+        if self._world.settings.real_limits:
+            if self._buckets[number.phone_number_id].take():
+                return graph_error("130429")
+            if not self._pairs.passes(number.phone_number_id, digits or user_id):
+                return graph_error("131056")
+        return self._accept(number, body, request, digits, user_id, text, category)
+
+    def _content(self, number: Number, kind: str, body: Mapping[str, Any]) -> tuple[str, str, Response | None]:
+        """Readable text and pricing category of a message, or what is wrong with it."""
+        part = body.get(kind)
+        if kind == "template":
+            return self._shelves[number.waba_id].use(part)
+        if not isinstance(part, dict):
+            return "", "", graph_error("131008", details=f"Required parameter is missing: {kind}")
+        if kind == "text":
+            text = part.get("body")
+            if not isinstance(text, str) or not text:
+                return "", "", graph_error("131008", details="Parameter 'text.body' is mandatory for type 'text'")
+            if len(text) > 4096:
+                return "", "", graph_error("131009", details="Parameter 'text.body' must be at most 4096 characters")
+            return text, "service", None
+        if kind in MEDIA_TYPES:
+            if not part.get("link") and not part.get("id"):
+                return "", "", graph_error("131008", details=f"One of '{kind}.link' and '{kind}.id' is mandatory")
+            return f"[{kind}] {part.get('caption') or part.get('link') or part.get('id')}", "service", None
+        if kind in ("interactive", "reaction", "location", "contacts"):
+            return f"[{kind}] {part.get('body', {}).get('text', '') if kind == 'interactive' else ''}", "service", None
+        return "", "", graph_error("131009", details=f"Unsupported message type: {kind}")
+
+    def _accept(
+        self,
+        number: Number,
+        body: Mapping[str, Any],
+        request: Request,
+        digits: str,
+        user_id: str,
+        text: str,
+        category: str,
+    ) -> Response:
+        wa_id = whatsapp_id(digits)
+        address = f"+{digits}" if digits else user_id
+        message_id = _wamid(wa_id or user_id, self._world.new_id(9))
+        journey = self._world.behaviour.journey(self.slug, address, self.failure_codes)
+        shown_wa_id = "" if journey.hides_number else wa_id
+        bsuid = user_id or f"BR.{hashlib.blake2b(address.encode(), digest_size=8).hexdigest()}"
+        self._world.accept(
+            self,
+            account=number.phone_number_id,
+            sender=number.phone_number_id,
+            to=address,
+            provider_id=message_id,
+            request_body=request.body,
+            text=text,
+            reference=str(body.get("biz_opaque_callback_data", "")),
+            wire=_Wire(shown_wa_id, bsuid, category),
+            journey=journey,
+        )
+        contact = {"input": str(body.get("to", "")) or user_id, "wa_id": shown_wa_id}
+        if not shown_wa_id:
+            contact["user_id"] = bsuid
+        return json_response(
+            200, {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": message_id}]}
+        )
+
+    # Webhooks
+
+    def report(self, message: SandboxMessage, step: Step) -> None:
+        """Queue one status for the next batch of its app. WhatsApp tells of no clicks and no complaints."""
+        number = self._numbers.get(message.account)
+        word = STATUS_WORDS.get(step)
+        if number is None or not number.webhook_url or word is None:
+            return
+        wire: _Wire = message.wire
+        status: dict[str, Any] = {
+            "id": message.provider_id,
+            "status": word,
+            "timestamp": str(int(message.state_at)),
+            "recipient_id": wire.wa_id,
+        }
+        if not wire.wa_id:
+            status["recipient_user_id"] = wire.user_id
+        if message.reference:
+            status["biz_opaque_callback_data"] = message.reference
+        if step is Step.FAILED:
+            status["errors"] = [status_error(message.code)]
+        elif step is not Step.READ:
+            status["pricing"] = {
+                "billable": wire.category not in ("service", ""),
+                "pricing_model": "PMP",
+                "type": "free_customer_service" if wire.category == "service" else "regular",
+                "category": wire.category,
+            }
+        self._queue(number, "statuses", status)
+
+    def say(self, account: str, address: str, text: str) -> str:
+        """A person writes to a number."""
+        return self._say(account, address, text, in_reply_to="")
+
+    def reply(self, message: SandboxMessage, words: str) -> None:
+        """The person answers the message."""
+        self._say(message.account, message.to, words, in_reply_to=message.provider_id)
+
+    def _say(self, account: str, address: str, text: str, in_reply_to: str) -> str:
+        number = self._numbers.get(account)
+        if number is None:
+            raise ControlRefused(f"there is no number {account}")
+        wa_id = whatsapp_id(re.sub(r"\D", "", address))
+        inbound_id = _wamid(wa_id, self._world.new_id(9))
+        inbound: dict[str, Any] = {
+            "from": wa_id,
+            "id": inbound_id,
+            "timestamp": str(int(self._world.clock.now())),
+            "type": "text",
+            "text": {"body": text},
+        }
+        if in_reply_to:
+            inbound["context"] = {
+                "from": re.sub(r"\D", "", number.display_phone_number),
+                "id": in_reply_to,
+            }
+        self._world.wrote(self, account, address, text)
+        if number.webhook_url:
+            self._queue(number, "messages", inbound)
+        return inbound_id
+
+    def _queue(self, number: Number, kind: str, item: dict[str, Any]) -> None:
+        app = (number.webhook_url, number.app_secret)
+        batch = self._batches.get(app)
+        if batch is None:
+            batch = self._batches[app] = []
+            self._world.clock.after(BATCH_SECONDS, self._flush, app)
+        batch.append((number, kind, item))
+        if len(batch) >= MAX_BATCH:
+            self._flush(app)
+
+    def _flush(self, app: tuple[str, str]) -> None:
+        batch = self._batches.pop(app, None)
+        if not batch:
+            return
+        entries: dict[str, dict[str, dict[str, Any]]] = {}
+        for number, kind, item in batch:
+            values = entries.setdefault(number.waba_id, {})
+            value = values.get(number.phone_number_id)
+            if value is None:
+                value = values[number.phone_number_id] = {
+                    "messaging_product": "whatsapp",
+                    "metadata": {
+                        "display_phone_number": re.sub(r"\D", "", number.display_phone_number),
+                        "phone_number_id": number.phone_number_id,
+                    },
+                }
+            if kind == "messages":
+                profile = {"profile": {"name": f"Pessoa {item['from'][-4:]}"}, "wa_id": item["from"]}
+                value.setdefault("contacts", []).append(profile)
+            value.setdefault(kind, []).append(item)
+        url, secret = app
+        content = {
+            "object": "whatsapp_business_account",
+            "entry": [
+                {"id": waba_id, "changes": [{"value": value, "field": "messages"} for value in values.values()]}
+                for waba_id, values in entries.items()
+            ],
+        }
+        body = json_response(200, content).body
+        signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        self._world.postman.post(
+            Webhook(
+                service=self.slug,
+                sender=batch[0][0].phone_number_id,
+                url=url,
+                body=body,
+                content_type="application/json",
+                sign=lambda _: {"x-hub-signature-256": signature},
+                retry=RETRY,
+                events=len(batch),
+            )
+        )
+
+
+def whatsapp_id(digits: str) -> str:
+    """The id WhatsApp gives a phone: for Brazilian mobiles outside area codes 11-28 without the ninth digit."""
+    if len(digits) == 13 and digits.startswith("55") and digits[4] == "9" and int(digits[2:4]) > 28:
+        return digits[:4] + digits[5:]
+    return digits
+
+
+def _wamid(owner: str, entropy: bytes) -> str:
+    phone = owner.encode()
+    inner = bytes([0x1C, 0x18, len(phone)]) + phone + b"\x15\x02\x00\x11\x18\x12" + entropy.hex().upper().encode()
+    return "wamid." + base64.b64encode(inner + b"\x00").decode()
+
+
+def _number_info(number: Number) -> dict[str, Any]:
+    return {
+        "id": number.phone_number_id,
+        "verified_name": number.verified_name,
+        "display_phone_number": number.display_phone_number,
+        "code_verification_status": "VERIFIED",
+        "quality_rating": "GREEN",
+        "platform_type": "CLOUD_API",
+        "status": "CONNECTED",
+        "name_status": "APPROVED",
+        "throughput": {"level": "STANDARD" if number.messages_per_second <= 80 else "HIGH"},
+        "whatsapp_business_manager_messaging_limit": number.messaging_limit,
+        "webhook_configuration": {"application": number.webhook_url},
+    }
+
+
+def _only(info: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """The fields asked for (`?fields=a,b`), and always the id."""
+    names = {name.strip() for name in wanted.split(",") if name.strip()}
+    default = {"verified_name", "code_verification_status", "display_phone_number", "quality_rating", "platform_type"}
+    default |= {"throughput", "webhook_configuration"}
+    return {name: value for name, value in info.items() if name in ((names or default) | {"id"})}
