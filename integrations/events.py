@@ -6,9 +6,11 @@ in a `ReceivedEvent` and passes whole batches to the receivers registered in `in
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from integrations.errors import SuppressReason
+
+UNDATED = datetime.fromtimestamp(0, UTC)  # the provider says no time; dispatch puts the time of arrival instead
 
 
 class EventKind(enum.StrEnum):
@@ -42,6 +44,19 @@ class MessageEvent:
     error_text: str = ""
     suppress: SuppressReason | None = None  # set when the address must not be tried again
     in_reply_to: str = ""  # INBOUND: provider id of the message replied to, where given
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEvent:
+    """The provider says that the link between a sender of ours and its network opened or closed."""
+
+    is_open: bool
+    occurred_at: datetime
+    own_address: str  # instance
+    reason: str = ""  # the provider's short code, e.g. "401" for a phone that logged out
+
+
+InboundFact = MessageEvent | ConnectionEvent
 
 
 @dataclass(frozen=True, slots=True)
