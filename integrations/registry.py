@@ -6,9 +6,8 @@ first opened.
 
 import functools
 import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 import integrations
@@ -21,12 +20,10 @@ from integrations.manifest import Manifest
 def manifests() -> Mapping[str, Manifest]:
     """Every service's manifest by slug, in alphabetical order."""
     found: dict[str, Manifest] = {}
-    for module in sorted(pkgutil.iter_modules(integrations.__path__), key=lambda item: item.name):
-        if not module.ispkg or importlib.util.find_spec(f"integrations.{module.name}.manifest") is None:
-            continue
-        manifest = importlib.import_module(f"integrations.{module.name}.manifest").MANIFEST
-        if manifest.slug != module.name:
-            raise RuntimeError(f"integrations/{module.name}/manifest.py declares the slug {manifest.slug!r}")
+    for path in sorted(Path(integrations.__path__[0]).glob("*/manifest.py")):
+        manifest: Manifest = importlib.import_module(f"integrations.{path.parent.name}.manifest").MANIFEST
+        if manifest.slug != path.parent.name:
+            raise RuntimeError(f"{path} declares the slug {manifest.slug!r}")
         found[manifest.slug] = manifest
     return MappingProxyType(found)
 

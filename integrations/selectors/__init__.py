@@ -1,0 +1,1 @@
+"""Every read of connections that is more than a lookup."""

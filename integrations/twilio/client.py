@@ -64,7 +64,7 @@ class SdkTransport(AsyncHttpClient):
         data: dict[str, object] | None = None,
         headers: dict[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the SDK's signature
         allow_redirects: bool = False,
     ) -> SdkResponse:
         """Perform one request of the SDK. Raises `integrations.errors`.
