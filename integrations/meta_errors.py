@@ -27,6 +27,9 @@ _ACCOUNT = frozenset({0, 3, 10, 190, 368, 131005, 131031, 131037, 131042, 133010
 # Too fast: code → seconds to wait when the answer does not say.
 _RATE: Mapping[int, float] = {4: 60.0, 80007: 60.0, 130429: 5.0, 131064: 3600.0}
 
+# Meta holds back marketing: asking again within a day makes it worse, whatever the HTTP status.
+_HELD_BACK = frozenset({131048, 131049})
+
 PAIR_RATE = 131056  # too many messages from this sender to this one person
 PAIR_SECONDS = 6.0
 
@@ -44,6 +47,8 @@ def meta_failure(response: HttpResponse, error: Mapping[str, Any]) -> Integratio
     if code == PAIR_RATE:
         wait = response.retry_after(PAIR_SECONDS)
         return RateLimited(service, operation, name, text, retry_after=wait, scope="recipient")
+    if code in _HELD_BACK:
+        return Refused(service, operation, name, text)
     if code in _RATE or response.status == 429:
         return RateLimited(service, operation, name, text, retry_after=response.retry_after(_RATE.get(code, 5.0)))
     if code in _ACCOUNT or response.status == 401:

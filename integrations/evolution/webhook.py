@@ -180,4 +180,6 @@ def _replied_to(item: Mapping[str, Any], message: Mapping[str, Any]) -> str:
 def _connection(update: Mapping[str, Any], instance: str) -> Iterator[ConnectionEvent]:
     state = text(update, "state")
     if state in ("open", "close", "refused"):
-        yield ConnectionEvent(state == "open", UNDATED, text(update, "instance") or instance, text(update, "statusReason"))
+        yield ConnectionEvent(
+            state == "open", UNDATED, text(update, "instance") or instance, text(update, "statusReason")
+        )

@@ -23,25 +23,17 @@ from integrations.errors import (
     IntegrationError,
     RateLimited,
     Refused,
-    SuppressReason,
     TemporaryFailure,
     UnexpectedResponse,
 )
 from integrations.facts import ConnectionFacts
 from integrations.http import HttpClient, HttpResponse
+from integrations.twilio.codes import SUPPRESS
 
 SERVICE = "twilio"
 BASE_URL = "https://api.twilio.com"
 WHATSAPP = "whatsapp:"
 
-SUPPRESS: Mapping[int, SuppressReason] = {
-    21211: SuppressReason.INVALID_ADDRESS,  # not a phone number
-    21217: SuppressReason.INVALID_ADDRESS,
-    21610: SuppressReason.OPTED_OUT,  # the person replied STOP
-    21614: SuppressReason.INVALID_ADDRESS,  # not a mobile number
-    63003: SuppressReason.UNREGISTERED,  # no such address on this channel
-    63024: SuppressReason.UNREGISTERED,
-}
 _ACCOUNT = frozenset({20003, 20005, 20404, 20426, 21606, 21660})  # credentials, suspended, unknown account or sender
 _RATE: Mapping[int, float] = {20429: 2.0, 21611: 60.0, 30001: 60.0, 63018: 60.0}  # code → seconds to wait
 

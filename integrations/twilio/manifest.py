@@ -13,6 +13,7 @@ MANIFEST = Manifest(
     settings=(
         Setting("account_sid", _("Account SID"), example="AC0123456789abcdef0123456789abcdef"),
         Setting("auth_token", _("Auth token; it also signs the webhooks"), secret=True),
+        Setting("webhook_shared_key", _("Shared key, if webhooks are signed with one"), secret=True, required=False),
         Setting("channel", _("What this connection sends: sms or whatsapp"), required=False, default="sms"),
         Setting("base_url", _("Address of the API"), required=False, default="https://api.twilio.com", sandboxed=True),
     ),

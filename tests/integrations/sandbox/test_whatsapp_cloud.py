@@ -68,7 +68,9 @@ def test_an_accepted_template_is_logged_before_it_is_answered(sandbox: RunningSa
     [accepted] = read_acceptances(sandbox.log)
     assert (accepted.service, accepted.sender, accepted.to) == ("whatsapp_cloud", NUMBER, "+5511987654321")
     assert (accepted.reference, accepted.provider_id) == ("41", message_id)
-    assert accepted.text == "Olá Ana, temos uma novidade para você: 20% de desconto. Para não receber mais, responda SAIR."
+    assert (
+        accepted.text == "Olá Ana, temos uma novidade para você: 20% de desconto. Para não receber mais, responda SAIR."
+    )
     assert sandbox.control.acceptances() == [accepted]
 
 
