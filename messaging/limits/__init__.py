@@ -1,0 +1,1 @@
+"""Fleet-wide limits in Redis: one round trip for any number of tokens."""
