@@ -49,7 +49,8 @@ class SuppressionReason(models.TextChoices):
     HARD_BOUNCE = "hard_bounce", _("mailbox does not exist")
     UNREGISTERED = "unregistered", _("number not on this channel")
     COMPLAINED = "complained", _("marked as spam")
-    PROVIDER_OPT_OUT = "provider_opt_out", _("opted out at the provider")
+    INVALID_ADDRESS = "invalid_address", _("address cannot be valid")
+    PROVIDER_BLOCKED = "provider_blocked", _("blocked by the provider")
     MANUAL = "manual", _("entered by a person")
 
 

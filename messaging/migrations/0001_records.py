@@ -631,7 +631,7 @@ class Migration(migrations.Migration):
                             ("hard_bounce", "mailbox does not exist"),
                             ("unregistered", "number not on this channel"),
                             ("complained", "marked as spam"),
-                            ("provider_opt_out", "opted out at the provider"),
+                            ("invalid_address", "address cannot be valid"), ("provider_blocked", "blocked by the provider"),
                             ("manual", "entered by a person"),
                         ],
                         max_length=20,

@@ -4,6 +4,7 @@ from messaging.models.contact import Consent, Contact, Suppression, Tag
 from messaging.models.contact_import import ContactImport
 from messaging.models.delivery_event import DeliveryEvent
 from messaging.models.message import Message
+from messaging.models.message_reference import MessageReference
 from messaging.models.recipient import Recipient
 from messaging.models.send_job import JobTotal, SendJob, Tally, Wave
 from messaging.models.sender import Sender, SenderPool
@@ -16,6 +17,7 @@ __all__ = [
     "DeliveryEvent",
     "JobTotal",
     "Message",
+    "MessageReference",
     "Recipient",
     "SendJob",
     "Sender",

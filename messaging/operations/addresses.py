@@ -1,0 +1,79 @@
+"""What a provider's answer says about an address or a sender."""
+
+from collections.abc import Sequence
+
+from django.db import connection, transaction
+
+from agency.kit.actor import Actor
+from agency.operations.audit import record_audit
+from messaging.models import Sender, Suppression
+from messaging.states import ChannelKind, SenderState
+
+
+@transaction.atomic
+def suppress_addresses(
+    *, client_id: int, channel: ChannelKind, addresses: Sequence[tuple[str, str]], source: str = "provider"
+) -> list[str]:
+    """Never write to these `(address, reason)` again. Returns the addresses that were not suppressed before.
+
+    What is already queued is caught at its claim; a single person's queue is emptied at once by `skip_open_recipients`.
+    """
+    rows = [
+        Suppression(client_id=client_id, channel=channel, address=address, reason=reason, source=source)
+        for address, reason in sorted(dict(addresses).items())
+    ]
+    known = set(
+        Suppression.objects.filter(
+            client_id=client_id, channel=channel, address__in=[row.address for row in rows]
+        ).values_list("address", flat=True)
+    )
+    fresh = [row for row in rows if row.address not in known]
+    Suppression.objects.bulk_create(fresh, ignore_conflicts=True)
+    return [row.address for row in fresh]
+
+
+@transaction.atomic
+def skip_open_recipients(*, client_id: int, contact_ids: Sequence[int], reason: int) -> int:
+    """Everything queued for these people of a client becomes skipped with the reason; what is in a provider's hands is left alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH picked AS (
+                SELECT r.id FROM messaging_recipient r
+                WHERE r.job_id = ANY(ARRAY(SELECT id FROM messaging_sendjob WHERE client_id = %s AND state IN (0, 1, 2)))
+                  AND r.contact_id = ANY(%s) AND r.state = 0
+                ORDER BY r.id FOR UPDATE
+            ), changed AS (
+                UPDATE messaging_recipient r SET state = 80, reason = %s, changed_at = now() FROM picked WHERE r.id = picked.id
+                RETURNING r.job_id, new.reason
+            ), counted AS (SELECT job_id, reason, count(*)::int AS number FROM changed GROUP BY job_id, reason),
+            tallied AS (
+                INSERT INTO messaging_tally (job_id, state, reason, number)
+                SELECT job_id, 80, reason, number FROM counted UNION ALL SELECT job_id, 0, 0, -number FROM counted
+            )
+            SELECT COALESCE(sum(number), 0) FROM counted
+            """,
+            [client_id, list(contact_ids), reason],
+        )
+        (number,) = cursor.fetchone()
+    return int(number)
+
+
+@transaction.atomic
+def restrict_sender(*, sender_id: int, why: str) -> bool:
+    """Stop a sender whose credentials the provider refuses; a person mends it and activates it again. Returns False when it was stopped before."""
+    sender = Sender.objects.select_for_update().select_related("client").get(pk=sender_id)
+    if sender.state != SenderState.ACTIVE:
+        return False
+    sender.state, sender.state_why = SenderState.RESTRICTED, why[:200]
+    sender.save(update_fields=["state", "state_why"])
+    record_audit(
+        actor=Actor.system("messaging.send"),
+        action="restrict_sender",
+        subject=sender,
+        client=sender.client,
+        before={"state": SenderState.ACTIVE},
+        after={"state": SenderState.RESTRICTED},
+        why=why,
+    )
+    return True

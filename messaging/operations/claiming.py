@@ -1,0 +1,254 @@
+"""Claiming: one short transaction takes due rows, checks for each person whether a message may go, and leases what may.
+
+What may not be sent gets a final state and a reason, or a later time; nothing is left undecided.
+"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from messaging.rules.policy import ConsentRule, ContactFacts, Never, not_before
+from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing
+from messaging.selectors.plans import JobPlan
+from messaging.states import ChannelKind, ConsentState, JobState, Reason, RecipientState
+
+LEASE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One leased row, rendered and addressed."""
+
+    recipient_id: int
+    contact_id: int
+    attempt: int
+    sender_id: int
+    address: str
+    rendered: Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one claim took. `unused` are tokens, per sender, of rows that turned out not to be sent."""
+
+    lease: int
+    rows: tuple[Claimed, ...]
+    looked_at: int
+    unused: Mapping[int, int]
+    job_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    recipient_id: int
+    state: RecipientState
+    reason: Reason
+    not_before: datetime | None = None
+    code: str | None = None
+
+
+_TAKE = """
+WITH due AS MATERIALIZED (
+    SELECT id, contact_id FROM messaging_recipient
+    WHERE job_id = %(job)s AND state = 0 AND not_before <= now()
+    ORDER BY not_before, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), numbered AS (SELECT id, contact_id, row_number() OVER (ORDER BY id) AS place FROM due),
+taken AS (
+    UPDATE messaging_recipient r
+    SET state = 1, lease = %(lease)s, leased_until = now() + make_interval(secs => %(seconds)s), attempt = r.attempt + 1,
+        sender_id = (%(senders)s::bigint[])[n.place]
+    FROM numbered n WHERE r.id = n.id
+    RETURNING r.id, r.contact_id, r.attempt, r.sender_id
+)
+SELECT t.id, t.contact_id, t.attempt, t.sender_id, c.id IS NOT NULL, c.name, c.phone, c.email, c.whatsapp_id, c.language, c.time_zone,
+       c.attributes, c.quiet_until, s.reason, k.state
+FROM taken t
+LEFT JOIN messaging_contact c ON c.id = t.contact_id
+LEFT JOIN messaging_suppression s ON s.client_id = %(client)s AND s.channel = %(channel)s AND s.address = c.{address}
+LEFT JOIN messaging_consent k ON k.contact_id = t.contact_id AND k.channel = %(channel)s
+ORDER BY t.id
+"""
+
+_SETTLE = """
+WITH verdict AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(states)s::smallint[], %(reasons)s::smallint[], %(times)s::timestamptz[], %(codes)s::text[])
+    AS v (id, state, reason, not_before, code)
+), changed AS (
+    UPDATE messaging_recipient r
+    SET state = v.state, reason = v.reason, not_before = COALESCE(v.not_before, r.not_before), code = v.code, lease = NULL,
+        leased_until = NULL, attempt = r.attempt - 1, changed_at = now()
+    FROM verdict v WHERE r.id = v.id AND r.lease = %(lease)s AND r.state = 1
+    RETURNING new.state, new.reason
+), counted AS (SELECT state, reason, count(*)::int AS number FROM changed WHERE state <> 0 GROUP BY state, reason)
+INSERT INTO messaging_tally (job_id, state, reason, number)
+SELECT %(job)s, state, reason, number FROM counted
+UNION ALL SELECT %(job)s, 0, 0, -sum(number)::int FROM counted HAVING sum(number) > 0
+"""
+
+
+def _spread(grants: Mapping[int, int]) -> list[int]:
+    """Sender ids in turn, each as often as it was granted."""
+    left = dict(grants)
+    order: list[int] = []
+    while left:
+        for sender_id in list(left):
+            order.append(sender_id)
+            left[sender_id] -= 1
+            if left[sender_id] == 0:
+                del left[sender_id]
+    return order
+
+
+@transaction.atomic
+def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> Chunk:
+    """Lease up to the granted number of due rows of a running job, oldest first."""
+    senders = _spread({sender_id: number for sender_id, number in grants.items() if number > 0})
+    lease = secrets.randbits(62)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state FROM messaging_sendjob WHERE id = %s", [plan.job_id])
+        found = cursor.fetchone()
+        if found is None or found[0] != JobState.RUNNING or not senders:
+            return Chunk(lease, (), 0, dict(grants), job_running=bool(found and found[0] == JobState.RUNNING))
+        cursor.execute(
+            _TAKE.format(address="email" if plan.channel == ChannelKind.EMAIL else "phone"),
+            {
+                "job": plan.job_id,
+                "limit": len(senders),
+                "lease": lease,
+                "seconds": LEASE_SECONDS,
+                "senders": senders,
+                "client": plan.client_id,
+                "channel": plan.channel,
+            },
+        )
+        taken = cursor.fetchall()
+    recent = _recent_sends(plan, [row[1] for row in taken], now)
+    rows: list[Claimed] = []
+    verdicts: list[_Verdict] = []
+    unused: dict[int, int] = defaultdict(int)
+    for sender_id in senders[len(taken) :]:
+        unused[sender_id] += 1
+    for row in taken:
+        decided = _decide(plan, row, recent.get(row[1], ()), now)
+        if isinstance(decided, Claimed):
+            rows.append(decided)
+        else:
+            verdicts.append(decided)
+            unused[row[3]] += 1
+    _settle(plan, lease, verdicts)
+    return Chunk(lease, tuple(rows), len(taken), unused, job_running=True)
+
+
+def _decide(plan: JobPlan, row: Sequence[Any], recent: Sequence[datetime], now: datetime) -> Claimed | _Verdict:
+    """The one place where a claimed row is let through, put off, or given its reason."""
+    (recipient_id, contact_id, attempt, sender_id, exists, name, phone, email, whatsapp_id, language, zone) = row[:11]
+    attributes, quiet_until, suppressed, consent = row[11:]
+    skipped = RecipientState.SKIPPED
+    address = (
+        email
+        if plan.channel == ChannelKind.EMAIL
+        else phone or (whatsapp_id if plan.channel == ChannelKind.WHATSAPP else None)
+    )
+    if not exists or not address:
+        return _Verdict(recipient_id, skipped, Reason.INVALID_ADDRESS)
+    if suppressed is not None:
+        return _Verdict(
+            recipient_id, skipped, Reason.OPTED_OUT if suppressed == "opted_out" else Reason.SUPPRESSED, code=suppressed
+        )
+    if consent == ConsentState.WITHDRAWN:
+        return _Verdict(recipient_id, skipped, Reason.OPTED_OUT)
+    if plan.policy.consent is ConsentRule.REQUIRED and consent != ConsentState.GRANTED:
+        return _Verdict(recipient_id, skipped, Reason.NO_CONSENT)
+    where = plan.policy.zone_name(agency=plan.agency_zone, client=plan.client_zone, contact=zone or "")
+    allowed = not_before(ContactFacts(where, quiet_until, tuple(recent)), plan.policy, now)
+    if isinstance(allowed, Never):
+        return _Verdict(recipient_id, skipped, allowed.reason)
+    if allowed > now:
+        return _Verdict(recipient_id, RecipientState.PENDING, Reason.NONE, not_before=allowed)
+    values = {
+        "contact": {
+            "name": name,
+            "first_name": name.split(" ", 1)[0] if name else "",
+            "phone": phone,
+            "email": email,
+            "language": language,
+            "attributes": orjson.loads(attributes) if plan.template.uses_attributes else {},
+        },
+        **plan.variables,
+    }
+    try:
+        rendered = plan.template.fill(values)
+    except VariableMissing as error:
+        return _Verdict(recipient_id, skipped, Reason.MISSING_VARIABLE, code=error.name)
+    except TemplateInvalid as error:
+        return _Verdict(recipient_id, RecipientState.FAILED, Reason.PROVIDER_REFUSED, code=f"template: {error}"[:200])
+    return Claimed(recipient_id, contact_id, attempt, sender_id, address, rendered)
+
+
+def _recent_sends(plan: JobPlan, contact_ids: Sequence[int], now: datetime) -> Mapping[int, list[datetime]]:
+    """When these people were last written to, across the client's jobs of the cap's period; asked only where there is a cap."""
+    cap = plan.policy.cap
+    if cap is None or not contact_ids:
+        return {}
+    found: dict[int, list[datetime]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT r.contact_id, r.sent_at FROM messaging_recipient r
+            WHERE r.job_id = ANY(ARRAY(
+                SELECT id FROM messaging_sendjob WHERE client_id = %s AND (finished_at IS NULL OR finished_at > %s - make_interval(days => %s))
+            )) AND r.contact_id = ANY(%s) AND r.sent_at > %s - make_interval(days => %s)
+            """,
+            [plan.client_id, now, cap.days, list(contact_ids), now, cap.days],
+        )
+        for contact_id, sent_at in cursor.fetchall():
+            found[contact_id].append(sent_at)
+    return found
+
+
+def _settle(plan: JobPlan, lease: int, verdicts: Sequence[_Verdict]) -> None:
+    if not verdicts:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SETTLE,
+            {
+                "job": plan.job_id,
+                "lease": lease,
+                "ids": [verdict.recipient_id for verdict in verdicts],
+                "states": [verdict.state for verdict in verdicts],
+                "reasons": [verdict.reason for verdict in verdicts],
+                "times": [verdict.not_before for verdict in verdicts],
+                "codes": [verdict.code for verdict in verdicts],
+            },
+        )
+
+
+@transaction.atomic
+def release_rows(*, plan: JobPlan, lease: int, waits: Mapping[int, datetime]) -> None:
+    """Give back leased rows that a pair or portfolio limit does not let through yet: pending again, no attempt used."""
+    _settle(
+        plan,
+        lease,
+        [_Verdict(row, RecipientState.PENDING, Reason.NONE, not_before=until) for row, until in sorted(waits.items())],
+    )
+
+
+@transaction.atomic
+def renew_leases(*, leases: Sequence[int], seconds: int = LEASE_SECONDS) -> int:
+    """Keep the rows of these claims for another `seconds`, as their holder does every 10 seconds. Returns the rows kept."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE messaging_recipient SET leased_until = now() + make_interval(secs => %s)
+            WHERE id = ANY(ARRAY(SELECT id FROM messaging_recipient WHERE state = 1 AND leased_until > now() AND lease = ANY(%s) ORDER BY id FOR UPDATE))
+            """,
+            [seconds, list(leases)],
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,81 @@
+"""Expired leases: what becomes of rows whose process was lost."""
+
+from collections import defaultdict
+
+from django.db import connection, transaction
+
+from integrations.capabilities.messages import Recovery, recovery_of
+from messaging.states import Reason, RecipientState
+
+
+@transaction.atomic
+def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
+    """Decide about rows whose lease ran out. Returns how many were put back, became unknown, and were given up.
+
+    A row goes back to pending only if its provider drops repetitions of our key, or if it never had a sender; otherwise it is *unknown*,
+    which is final for the job. One that has been put back too often is given up, so that a row that kills its process cannot do so forever.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT r.id, r.job_id, r.attempt, j.max_attempts, c.service
+            FROM messaging_recipient r JOIN messaging_sendjob j ON j.id = r.job_id
+            LEFT JOIN messaging_sender s ON s.id = r.sender_id LEFT JOIN integrations_connection c ON c.id = s.connection_id
+            WHERE r.state = 1 AND r.leased_until < now() ORDER BY r.id LIMIT %s FOR UPDATE OF r SKIP LOCKED
+            """,
+            [limit],
+        )
+        rows = cursor.fetchall()
+        fates: dict[tuple[RecipientState, Reason], list[int]] = defaultdict(list)
+        for recipient_id, _job, attempt, max_attempts, service in rows:
+            fates[_fate(service, attempt, max_attempts)].append(recipient_id)
+        for (state, reason), ids in sorted(fates.items()):
+            # An unknown row keeps its lease token: the lost process may yet come back with the provider's answer.
+            cursor.execute(
+                """
+                WITH changed AS (
+                    UPDATE messaging_recipient SET state = %(state)s, reason = %(reason)s, changed_at = now(), leased_until = NULL,
+                        lease = CASE WHEN %(state)s = 5 THEN lease END, code = 'lease_expired'
+                    WHERE id = ANY(%(ids)s) RETURNING job_id
+                ), counted AS (SELECT job_id, count(*)::int AS number FROM changed WHERE %(state)s <> 0 GROUP BY job_id)
+                INSERT INTO messaging_tally (job_id, state, reason, number)
+                SELECT job_id, %(state)s, %(reason)s, number FROM counted UNION ALL SELECT job_id, 0, 0, -number FROM counted
+                """,
+                {"state": state, "reason": reason, "ids": ids},
+            )
+    return {state.name.lower(): len(ids) for (state, _reason), ids in fates.items()}
+
+
+def _fate(service: str | None, attempt: int, max_attempts: int) -> tuple[RecipientState, Reason]:
+    if service is not None and recovery_of(service) is not Recovery.DEDUPE:
+        return RecipientState.UNKNOWN, Reason.LEASE_EXPIRED
+    if attempt >= max_attempts:
+        return RecipientState.FAILED, Reason.ATTEMPTS_EXHAUSTED
+    return RecipientState.PENDING, Reason.NONE
+
+
+@transaction.atomic
+def retry_given_up(*, job_id: int, limit: int = 100_000) -> int:
+    """The dead letters of a job (all attempts failed) become pending again with fresh attempts; the job runs again. Returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH picked AS (
+                SELECT id FROM messaging_recipient WHERE job_id = %(job)s AND state = 90 AND reason = 15 ORDER BY id LIMIT %(limit)s FOR UPDATE
+            ), changed AS (
+                UPDATE messaging_recipient r SET state = 0, reason = 0, attempt = 0, code = NULL, not_before = now(), changed_at = now()
+                FROM picked WHERE r.id = picked.id RETURNING 1
+            ), counted AS (SELECT count(*)::int AS number FROM changed),
+            tallied AS (
+                INSERT INTO messaging_tally (job_id, state, reason, number)
+                SELECT %(job)s, state, reason, sign * number FROM counted, (VALUES (0, 0, 1), (90, 15, -1)) AS t (state, reason, sign) WHERE number > 0
+            ), woken AS (
+                UPDATE messaging_sendjob SET state = 1, finished_at = NULL, next_wave_at = now()
+                FROM counted WHERE id = %(job)s AND state = 3 AND number > 0
+            )
+            SELECT number FROM counted
+            """,
+            {"job": job_id, "limit": limit},
+        )
+        (number,) = cursor.fetchone()
+    return int(number)

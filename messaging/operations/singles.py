@@ -1,0 +1,67 @@
+"""One message to one person: the same queue, the same claim, a priority of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from agency.kit.actor import Actor
+from agency.kit.errors import InvalidInput
+from messaging.models import Contact, Message, Recipient, Sender, TemplateVersion
+from messaging.operations.jobs import ADDRESS_FIELD, JobOrder, add_recipients, complete_audience, open_job
+from messaging.states import ChannelKind, Direction, MessageKind
+
+
+@dataclass(frozen=True, slots=True)
+class SingleMessage:
+    """To whom, from where and what: either a text (with a subject for e-mail) or a template version with its variables."""
+
+    contact: Contact
+    sender: Sender
+    text: str = ""
+    subject: str = ""
+    template_version: TemplateVersion | None = None
+    variables: dict[str, Any] | None = None
+    kind: MessageKind = MessageKind.SINGLE
+    priority: int = 0
+
+
+@transaction.atomic
+def send_single_message(*, message: SingleMessage, actor: Actor) -> Message:
+    """Queue one message. Returns its `Message` row, whose `recipient_id` carries the state."""
+    contact, sender = message.contact, message.sender
+    channel = ChannelKind(sender.channel)
+    if contact.client_id != sender.client_id:
+        raise InvalidInput("other_client", _("The contact and the sender belong to different clients."), "sender")
+    if bool(message.text.strip()) == (message.template_version is not None):
+        raise InvalidInput("text_or_template", _("Give either a text or a template."), "text")
+    if not getattr(contact, ADDRESS_FIELD[channel]) and not (channel == ChannelKind.WHATSAPP and contact.whatsapp_id):
+        raise InvalidInput("no_address", _("The contact has no address on this channel."), "contact")
+    order = JobOrder(
+        client=contact.client,
+        kind=message.kind,
+        channel=channel,
+        sender_ids=[sender.pk],
+        template_version=message.template_version,
+        subject=message.subject,
+        text=message.text,
+        variables=message.variables or {},
+        priority=message.priority,
+    )
+    job = open_job(order=order, actor=actor)
+    add_recipients(
+        job=job, contacts=Contact.objects.filter(pk=contact.pk), after_id=contact.pk - 1, up_to_id=contact.pk
+    )
+    complete_audience(job_id=job.pk)
+    recipient = Recipient.objects.only("pk").get(job=job, contact_id=contact.pk)
+    return Message.objects.create(
+        client=contact.client,
+        contact=contact,
+        sender=sender,
+        direction=Direction.OUTBOUND,
+        channel=channel,
+        address=getattr(contact, ADDRESS_FIELD[channel]) or "",
+        text=message.text,
+        recipient_id=recipient.pk,
+    )

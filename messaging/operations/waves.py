@@ -1,0 +1,184 @@
+"""Waves: bounded sets of batches. Opened by the dispatcher, closed exactly once by their chord's body or by the sweep."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from celery import chord, current_app
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from messaging.kit import fleet
+from messaging.limits import limiter
+from messaging.models import SendJob, Wave
+from messaging.rules.fairness import Waiting, forgotten, next_job
+from messaging.selectors.limits import active_senders, allowances, job_limits
+from messaging.states import JobState, WaveState
+
+BATCH_SIZE = 1_000
+MAX_BATCHES = 64
+DISPATCH_LOCK = 0x62617475  # advisory lock: one dispatcher at a time, whoever called it
+STALE_SECONDS = 20  # a wave nobody touched for so long has lost its batches or its body
+IDLE_SECONDS = 30  # how soon a job without an active sender is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedWave:
+    """A wave to publish: `sizes` are the batches' numbers of recipients."""
+
+    wave_id: int
+    sizes: tuple[int, ...]
+
+
+def dispatch_jobs() -> int:
+    """One round of the dispatcher: open waves for waiting jobs, fairly, as long as the fleet has room. Returns the waves opened.
+
+    One at a time across the fleet; a second caller leaves at once. Waves are published after the commit.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [DISPATCH_LOCK])
+            (alone,) = cursor.fetchone()
+        opened = _open_waves() if alone else []
+    for wave in opened:
+        publish_wave(wave)
+    return len(opened)
+
+
+def _open_waves() -> list[OpenedWave]:
+    jobs = {
+        job.pk: job
+        for job in SendJob.objects.filter(state=JobState.RUNNING, next_wave_at__lte=Now())
+        .select_for_update(skip_locked=True)
+        .order_by("next_wave_at")[:500]
+    }
+    if not jobs:
+        return []
+    fleet_rate = fleet.rate()
+    room = max(BATCH_SIZE, int(2 * fleet_rate)) - _in_flight()
+    waiting = [Waiting(job.pk, job.client_id, job.priority) for job in jobs.values()]
+    served = forgotten(fleet.served(), {job.client_id for job in waiting})
+    turn = fleet.turn()
+    opened: list[OpenedWave] = []
+    while waiting and room > 0:
+        chosen = next_job(waiting, served, turn)
+        waiting.remove(chosen)
+        try:
+            wave = _open_wave(jobs[chosen.job_id], room, fleet_rate)
+        except limiter.LimiterUnavailable:
+            break  # nothing can be granted now; the next tick asks again
+        if wave is not None:
+            opened.append(wave)
+            size = sum(wave.sizes)
+            room -= size
+            served[chosen.client_id] = served.get(chosen.client_id, 0) + size
+            turn += 1
+    fleet.remember(served, turn)
+    return opened
+
+
+def _in_flight() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COALESCE(sum(size), 0) FROM messaging_wave WHERE state = 1")
+        (number,) = cursor.fetchone()
+    return int(number)
+
+
+def _open_wave(job: SendJob, room: int, fleet_rate: float) -> OpenedWave | None:
+    """Open one wave of a job, or write when to look again, or finish the job."""
+    senders = list(active_senders(job))
+    if not senders:
+        _look_again(job, IDLE_SECONDS)
+        return None
+    most = min(room, max(BATCH_SIZE, int(2 * fleet_rate)), MAX_BATCHES * BATCH_SIZE)
+    limits = allowances(senders, datetime.now(UTC).date())
+    allowed = limiter.look_ahead(job=job_limits(job), senders=list(limits.values()), want=most)
+    if allowed.total == 0:
+        _look_again(job, min(max(allowed.wait, 0.2), 60))
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM messaging_recipient WHERE job_id = %s AND state = 0 AND not_before <= now() LIMIT %s) AS due",
+            [job.pk, allowed.total],
+        )
+        (due,) = cursor.fetchone()
+    if due == 0:
+        _settle_idle(job)
+        return None
+    processes = fleet.processes()
+    batches = min(MAX_BATCHES, max(math.ceil(due / BATCH_SIZE), min(processes, math.ceil(due / 100))))
+    sizes = tuple(due // batches + (1 if n < due % batches else 0) for n in range(batches))
+    wave = Wave.objects.create(job=job, number=job.waves_opened + 1, size=due, batches=batches)
+    SendJob.objects.filter(pk=job.pk).update(waves_opened=F("waves_opened") + 1, next_wave_at=None)
+    return OpenedWave(wave.pk, sizes)
+
+
+def _look_again(job: SendJob, seconds: float) -> None:
+    SendJob.objects.filter(pk=job.pk).update(next_wave_at=Now() + timedelta(seconds=seconds))
+
+
+def _settle_idle(job: SendJob) -> None:
+    """Nothing is due: finish the job when no row is open, else look again when the next one is due."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE messaging_sendjob SET
+                next_wave_at = CASE WHEN o.pending IS NOT NULL OR o.leased OR NOT audience_complete
+                    THEN LEAST(COALESCE(o.pending, 'infinity'), now() + interval '5 seconds') END,
+                state = CASE WHEN o.pending IS NULL AND NOT o.leased AND audience_complete THEN 3 ELSE state END,
+                finished_at = CASE WHEN o.pending IS NULL AND NOT o.leased AND audience_complete THEN now() END
+            FROM (SELECT
+                    (SELECT min(not_before) FROM messaging_recipient WHERE job_id = %(job)s AND state = 0) AS pending,
+                    EXISTS (SELECT 1 FROM messaging_recipient WHERE job_id = %(job)s AND state = 1) AS leased
+                 ) AS o
+            WHERE id = %(job)s AND state = 1
+            """,
+            {"job": job.pk},
+        )
+
+
+def publish_wave(wave: OpenedWave) -> None:
+    """Publish the wave's chord. A failure costs time only: the sweep closes a wave that nobody touches."""
+    header = [
+        current_app.signature(
+            "messaging.send_batch", args=(wave.wave_id, number, size), options={"ignore_result": False}
+        )
+        for number, size in enumerate(wave.sizes)
+    ]
+    body = current_app.signature("messaging.close_wave", args=(wave.wave_id,), immutable=True)
+    fleet.publish(lambda: chord(header, app=current_app)(body))
+
+
+@transaction.atomic
+def close_wave(*, wave_id: int) -> bool:
+    """Close a wave by compare-and-set and make its job due again. Returns False when somebody else closed it."""
+    closed = Wave.objects.filter(pk=wave_id, state=WaveState.OPEN).update(state=WaveState.CLOSED, closed_at=Now())
+    if not closed:
+        return False
+    SendJob.objects.filter(waves=wave_id, state=JobState.RUNNING).update(next_wave_at=Now())
+    return True
+
+
+def touch_wave(*, wave_id: int) -> bool:
+    """A batch of this wave is at work. Returns False when the wave is closed: the batch has nothing more to do."""
+    return bool(Wave.objects.filter(pk=wave_id, state=WaveState.OPEN).update(touched_at=Now()))
+
+
+def stale_waves() -> list[int]:
+    """Open waves that nobody has touched for `STALE_SECONDS`."""
+    return list(
+        Wave.objects.filter(state=WaveState.OPEN, touched_at__lt=Now() - timedelta(seconds=STALE_SECONDS))
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+
+
+@transaction.atomic
+def wake_jobs() -> int:
+    """Running jobs that have neither an open wave nor a next look (a crash in between): look at them now. Returns how many."""
+    return (
+        SendJob.objects.filter(state=JobState.RUNNING, next_wave_at__isnull=True)
+        .exclude(waves__state=WaveState.OPEN)
+        .update(next_wave_at=Now())
+    )

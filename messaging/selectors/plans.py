@@ -1,0 +1,74 @@
+"""What a batch needs to know of its job, read once per batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from messaging.models import SendJob, TemplateVersion
+from messaging.rules.policy import SendPolicy
+from messaging.rules.rendering import CompiledTemplate, Wording, compile_wording, declared_variables
+from messaging.selectors.links import unsubscribe_url
+from messaging.states import ChannelKind
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """A job as its batches use it. `provider_template` names a template kept at the provider; empty: the text itself is sent."""
+
+    job_id: int
+    key: str
+    client_id: int
+    channel: ChannelKind
+    agency_zone: str
+    client_zone: str
+    policy: SendPolicy
+    template: CompiledTemplate
+    variables: Mapping[str, Any]
+    max_attempts: int
+    provider_template: str = ""
+    provider_language: str = ""
+    media_url: str = ""
+
+    def unsubscribe_url(self, recipient_id: int) -> str:
+        """The signed one-click link of one message."""
+        return unsubscribe_url(recipient_id)
+
+
+def wording_of(version: TemplateVersion) -> Wording:
+    """A template version as the renderer takes it."""
+    return Wording(
+        subject=version.subject,
+        body=version.body,
+        html=version.html,
+        parameters=tuple(version.parameters),
+        variables=declared_variables(version.variables),
+    )
+
+
+def job_plan(job_id: int) -> JobPlan:
+    """The plan of a job. Raises `SendJob.DoesNotExist`."""
+    job = SendJob.objects.select_related("client", "template_version__template").get(pk=job_id)
+    version = job.template_version
+    wording = wording_of(version) if version else Wording(subject=job.subject, body=_literal(job.text))
+    return JobPlan(
+        job_id=job.pk,
+        key=job.key.hex,
+        client_id=job.client_id,
+        channel=ChannelKind(job.channel),
+        agency_zone=settings.TIME_ZONE,
+        client_zone=job.client.time_zone,
+        policy=SendPolicy.from_json(job.policy),
+        template=compile_wording(wording),
+        variables=job.variables,
+        max_attempts=job.max_attempts,
+        provider_template=version.provider_name if version else "",
+        provider_language=version.template.language if version else "",
+        media_url=version.media_url if version else "",
+    )
+
+
+def _literal(text: str) -> str:
+    """A person's own words as Liquid that yields exactly them."""
+    return "{% raw %}" + text.replace("{% endraw %}", "") + "{% endraw %}" if "{{" in text or "{%" in text else text
