@@ -2,10 +2,10 @@
 
 import enum
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, get_type_hints
 
 from integrations.facts import ConnectionFacts
-from integrations.registry import build_client
+from integrations.registry import build_client, service_module
 
 
 class Recovery(enum.Enum):
@@ -73,3 +73,9 @@ def open_channel(connection: ConnectionFacts) -> MessageChannel:
     Raises `NotConfigured` when the service is unknown, does not send messages, or lacks a setting or secret.
     """
     return cast(MessageChannel, build_client(connection, capability="messages"))
+
+
+def recovery_of(service: str) -> Recovery:
+    """What an expired lease at this service may rely on, without opening a connection."""
+    made = get_type_hints(service_module(service, "client").build)["return"]
+    return cast(Recovery, made.recovery)

@@ -1,0 +1,41 @@
+"""Messaging's tasks: each loads by key and calls one operation or runner. A message is only a nudge."""
+
+from celery import shared_task
+
+from messaging.operations.jobs import skip_cancelled as skip_cancelled_rows
+from messaging.operations.waves import close_wave as close_one_wave
+from messaging.operations.waves import dispatch_jobs as dispatch_waiting_jobs
+from messaging.runners.batches import send_guarded
+from messaging.runners.sweeping import sweep_jobs as sweep_all_jobs
+
+
+@shared_task(name="messaging.dispatch_jobs")
+def dispatch_jobs() -> None:
+    """The dispatcher's round: opens waves for waiting jobs."""
+    dispatch_waiting_jobs()
+
+
+@shared_task(name="messaging.sweep_jobs")
+def sweep_jobs() -> None:
+    """Sets going again whatever has made no progress."""
+    sweep_all_jobs()
+
+
+@shared_task(name="messaging.send_batch", ignore_result=False)
+def send_batch(wave_id: int, number: int, count: int) -> int:
+    """One batch of a wave. Never raises, so that the wave's chord always completes; which rows it sends the claim decides."""
+    return send_guarded(wave_id=wave_id, count=count)
+
+
+@shared_task(name="messaging.close_wave")
+def close_wave(wave_id: int) -> None:
+    """The body of a wave's chord: closes it, once, and lets the dispatcher go on."""
+    if close_one_wave(wave_id=wave_id):
+        dispatch_waiting_jobs()
+
+
+@shared_task(name="messaging.skip_cancelled")
+def skip_cancelled(job_id: int) -> None:
+    """Gives a cancelled job's pending rows their reason, a piece at a time."""
+    while skip_cancelled_rows(job_id=job_id):
+        continue
