@@ -1,4 +1,4 @@
-"""Narrow readers for JSON and forms that strangers wrote: they return the value if it has the right type, else an empty one.
+"""Narrow readers for JSON and forms that strangers wrote: the value if it has the right type, else an empty one.
 
 Texts come back without NUL and without half surrogate pairs, which PostgreSQL cannot store.
 """

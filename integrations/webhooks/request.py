@@ -23,7 +23,7 @@ class WebhookRequest:
 
 
 class BadSignature(Exception):
-    """The request does not prove that it comes from the provider. The text says what was wrong, never what was expected."""
+    """The request does not prove who sent it. The text says what was wrong, never what was expected."""
 
 
 class UnreadablePayload(Exception):
