@@ -29,6 +29,6 @@ def connection_parameters() -> dict[str, Any]:
 
 async def connect() -> AsyncConnection:
     """A new connection in autocommit: each statement is a transaction. Raises `psycopg.Error`."""
-    own = {"connect_timeout": CONNECT_SECONDS, "application_name": "batuta webhook door"}
+    own: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "batuta webhook door"}
     parameters = own | connection_parameters()
     return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
