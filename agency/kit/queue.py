@@ -13,7 +13,8 @@ logger = logging.getLogger(__name__)
 def enqueue(name: str, *args: int | str, expires: float | None = None) -> bool:
     """Publish one nudge now. Returns False when the broker is away: the sweep finds the row without it."""
     try:
-        current_app.send_task(name, args=args, expires=expires)
+        # Nobody waits for a nudge's result: without this, each one leaves a subscription behind in the publishing process.
+        current_app.send_task(name, args=args, expires=expires, ignore_result=True)
     except (OperationalError, ConnectionError, TimeoutError) as error:
         logger.warning("nudge not published", extra={"task": name, "error": str(error)})
         return False

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "integrations",
     "messaging",
     "campaigns.outreach",
+    "automations",
 ]
 
 MIDDLEWARE = [

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from celery.schedules import crontab_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from agency.kit.slots import (
     parse_rule,
     slots,
 )
+from agency.kit.slots.cron import DAY, HOUR, MINUTE, MONTH, WEEKDAY, cron_field
 
 NEW_YORK = ZoneInfo("America/New_York")
 SANTIAGO = ZoneInfo("America/Santiago")
@@ -206,3 +208,31 @@ def test_text_and_crontab_name_the_same_slots(rule: Rule) -> None:
     cron = as_cron(rule)
     if cron is not None:
         assert list(slots(cron, SAO_PAULO, *bounds)) == list(slots(rule, SAO_PAULO, *bounds))
+
+
+@given(
+    st.sampled_from([MINUTE, HOUR, DAY, MONTH, WEEKDAY]).flatmap(
+        lambda bounds: st.tuples(
+            st.just(bounds),
+            st.lists(
+                st.one_of(
+                    st.just("*"),
+                    st.integers(*bounds).map(str),
+                    st.integers(1, 9).map("*/{}".format),
+                    st.builds("{}-{}".format, st.integers(*bounds), st.integers(*bounds)),
+                    st.builds("{}-{}/{}".format, st.integers(*bounds), st.integers(*bounds), st.integers(1, 9)),
+                ),
+                min_size=1,
+                max_size=3,
+            ).map(",".join),
+        )
+    )
+)
+def test_cron_fields_mean_what_they_mean_to_celery(drawn: tuple[tuple[int, int], str]) -> None:
+    bounds, text = drawn
+    assert cron_field(text, bounds) == crontab_parser(bounds[1] - bounds[0] + 1, bounds[0]).parse(text)
+
+
+def test_weekdays_and_months_have_names() -> None:
+    assert cron_field("fri-mon", WEEKDAY) == {5, 6, 0, 1}
+    assert cron_field("jan,Dec", MONTH) == {1, 12}

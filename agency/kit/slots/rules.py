@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from celery.schedules import ParseException, crontab, crontab_parser
 from dateutil.rrule import rrule, rruleset, rrulestr
+
+from agency.kit.slots.cron import DAY, HOUR, MINUTE, MONTH, WEEKDAY, cron_field
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LAST_DAY = -1
@@ -203,24 +204,17 @@ class _CronFields:
 @lru_cache(maxsize=512)
 def _cron_fields(cron: Cron) -> _CronFields:
     try:
-        # Built for its checks alone (ranges, a day that no month has); its parsed fields are not part of its types.
-        crontab(
-            minute=cron.minute,
-            hour=cron.hour,
-            day_of_month=cron.day_of_month,
-            month_of_year=cron.month,
-            day_of_week=cron.day_of_week,
-        )
-        minutes = sorted(crontab_parser(60).parse(cron.minute))
-        hours = sorted(crontab_parser(24).parse(cron.hour))
-        return _CronFields(
-            times=tuple(time(hour, minute) for hour in hours for minute in minutes),
-            days=frozenset(crontab_parser(31, 1).parse(cron.day_of_month)),
-            months=frozenset(crontab_parser(12, 1).parse(cron.month)),
-            weekdays=frozenset(crontab_parser(7).parse(cron.day_of_week)),
-        )
-    except (ValueError, ParseException) as error:
+        minutes = sorted(cron_field(cron.minute, MINUTE))
+        hours = sorted(cron_field(cron.hour, HOUR))
+        days, months = cron_field(cron.day_of_month, DAY), cron_field(cron.month, MONTH)
+        weekdays = cron_field(cron.day_of_week, WEEKDAY)
+    except ValueError as error:
         raise RuleError(f"not a cron rule: {error}") from error
+    # 2028 is a leap year: a day that no month has there, no month ever has.
+    if not any(day <= calendar.monthrange(2028, month)[1] for month in months for day in days):
+        raise RuleError("not a cron rule: no such month has such a day")
+    times = tuple(time(hour, minute) for hour in hours for minute in minutes)
+    return _CronFields(times, days, months, weekdays)
 
 
 @lru_cache(maxsize=512)
