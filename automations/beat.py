@@ -167,10 +167,12 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
         """Read all enabled rows; one that cannot be followed is logged and left out, the others go on."""
         entries: dict[str, LeasedEntry] = {}
         for model in self.enabled_models():
-            if interval_of(model) is None and ((beside := rule_beside(model)) is None or beside.settled_until is None):
-                adopt_schedule(task_id=model.pk, now=self.now())
-                model = periodic_tasks().get(pk=model.pk)
             try:
+                if interval_of(model) is None and (
+                    (beside := rule_beside(model)) is None or beside.settled_until is None
+                ):
+                    adopt_schedule(task=model, now=self.now())
+                    model = periodic_tasks().get(pk=model.pk)
                 entry = self.Entry(model, app=self.app)
             except (RuleError, ValueError, AttributeError) as error:
                 logger.error("schedule cannot be followed", extra={"schedule": model.name, "error": str(error)})

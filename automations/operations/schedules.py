@@ -133,6 +133,7 @@ def write_fields(task: PeriodicTask, fields: Mapping[str, Any]) -> ScheduleRule:
     beside, _created = ScheduleRule.objects.update_or_create(
         periodic_task=task, defaults={"rule": beyond, "missed": fields["missed"]}
     )
+    task.schedule_rule = beside
     return beside
 
 

@@ -63,7 +63,7 @@ def settle_schedule(*, task_id: int, now: datetime, hold: Hold) -> Settled:
     _write(task, beside, fresh, decided.missed)
     ScheduleRule.objects.filter(pk=beside.pk).update(
         settled_until=max(since, batch.until),
-        settled_rule=beside.settled_rule if batch.more and beside.settled_rule else signature,
+        settled_rule=beside.settled_rule if batch.more else signature,
     )
     fired = waiting.filter(slot__in=decided.fire).order_by("slot")
     nudges = tuple(Nudge(*row) for row in fired.values_list("pk", "key", "queue", "slot"))
@@ -83,15 +83,17 @@ def mark_published(*, slot_ids: Sequence[int]) -> None:
         )
 
 
-def adopt_schedule(*, task_id: int, now: datetime) -> None:
+def adopt_schedule(*, task: PeriodicTask, now: datetime) -> None:
     """Stand a rule beside a periodic task that somebody made by hand, so that it has slots from now on."""
-    ScheduleRule.objects.update_or_create(periodic_task_id=task_id, defaults={"settled_until": now})
+    ScheduleRule.objects.update_or_create(
+        periodic_task=task, defaults={"settled_until": now, "settled_rule": rule_signature(*effective_rule(task))}
+    )
 
 
 def _stretches(beside: ScheduleRule, changed_at: datetime, since: datetime, now: datetime) -> list[Stretch]:
     """Return which rule held when since the ledger was last settled: an edit counts from the moment it was made."""
     rule, zone = effective_rule(beside.periodic_task)
-    if beside.settled_rule in ("", rule_signature(rule, zone)):
+    if beside.settled_rule == rule_signature(rule, zone):
         return [Stretch(rule, zone, since, now)]
     edited = min(max(since, changed_at), now)
     try:

@@ -19,8 +19,10 @@ from automations.selectors.schedules import (
     changed_by_person,
     current_fields,
     declared_fields,
+    effective_rule,
     periodic_tasks,
     rule_beside,
+    rule_signature,
 )
 
 # Two deployments at once sync one after the other.
@@ -66,7 +68,7 @@ def _create(declaration: ScheduleDeclaration) -> None:
     fields = declared_fields(declaration)
     task = PeriodicTask(name=declaration.key)
     beside = write_fields(task, fields)
-    _remember(beside, fields, settle_from_now=True)
+    _remember(task, beside, fields, settle_from_now=True)
     _audit("schedule.declare", task, {}, fields)
 
 
@@ -79,7 +81,7 @@ def _update(task: PeriodicTask, declaration: ScheduleDeclaration, report: SyncRe
     wanted = merged(base, current, fields)
     if base != fields or wanted != current or returns:
         beside = write_fields(task, wanted)
-        _remember(beside, fields, settle_from_now=returns)
+        _remember(task, beside, fields, settle_from_now=returns)
     if wanted != current:
         report.updated.append(task.name)
         changed = [name for name, value in wanted.items() if current[name] != value]
@@ -105,10 +107,10 @@ def _remove(task: PeriodicTask, beside: ScheduleRule) -> None:
     ScheduleRule.objects.filter(pk=beside.pk).update(declared=base, removed_at=timezone.now())
 
 
-def _remember(beside: ScheduleRule, fields: dict[str, Any], *, settle_from_now: bool) -> None:
+def _remember(task: PeriodicTask, beside: ScheduleRule, fields: dict[str, Any], *, settle_from_now: bool) -> None:
     change: dict[str, Any] = {"declared": fields, "removed_at": None}
     if settle_from_now and not fields["interval"]:
-        change |= {"settled_until": timezone.now(), "settled_rule": ""}
+        change |= {"settled_until": timezone.now(), "settled_rule": rule_signature(*effective_rule(task))}
     ScheduleRule.objects.filter(pk=beside.pk).update(**change)
 
 

@@ -49,7 +49,8 @@ class Once:
         return False
 
     def __str__(self) -> str:
-        return f"once {self.at.isoformat(timespec='minutes')}"
+        exact = self.at.second or self.at.microsecond
+        return f"once {self.at.isoformat(timespec='auto' if exact else 'minutes')}"
 
 
 @dataclass(frozen=True, slots=True)
