@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 import integrations
-from integrations.errors import NotConfigured
+from integrations.errors import NotConfigured, mask_secrets
 from integrations.facts import ConnectionFacts
 from integrations.manifest import Manifest
 
@@ -53,5 +53,6 @@ def build_client(connection: ConnectionFacts, *, capability: str) -> object:
     missing = manifest.missing(connection.settings, connection.secrets)
     if missing:
         raise NotConfigured(connection.service, "connect", "setting_missing", f"empty: {', '.join(missing)}")
+    mask_secrets(connection.secrets.values())
     client: object = service_module(connection.service, "client").build(connection)
     return client

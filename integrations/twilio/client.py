@@ -93,10 +93,13 @@ class TwilioClient:
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """POST …/Messages.json. Raises `integrations.errors`."""
+        arguments = self._arguments(message)
         try:
-            sent = await self._sdk.messages.create_async(**self._arguments(message))
+            sent = await self._sdk.messages.create_async(**arguments)
         except TwilioException as error:
             raise twilio_failure(error, "send") from None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # how the SDK meets an odd body
+            raise UnexpectedResponse(SERVICE, "send", "sdk", repr(error), accepted_possible=True) from None
         if not isinstance(sent.sid, str) or not sent.sid:
             raise UnexpectedResponse(SERVICE, "send", "http_201", "the answer has no sid", accepted_possible=True)
         return Accepted(sent.sid)
