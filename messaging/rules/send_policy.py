@@ -137,7 +137,7 @@ def _wrong(part: str, text: str) -> InvalidInput:
 
 def _choice(kind: type[Choice], value: object, part: str) -> Choice:
     try:
-        return kind(value)
+        return kind(str(value))
     except ValueError:
         raise _wrong(part, f"{part} is one of {', '.join(kind)}, not {value!r}") from None
 

@@ -38,7 +38,11 @@ def test_reads_every_part() -> None:
         ({"windows": 1}, "windows", "unknown sending rule 'windows'"),
         ({"zone": "moon"}, "zone", "zone is one of agency, client, contact, not 'moon'"),
         ({"zone": {}}, "zone", "zone is one of agency, client, contact, not {}"),
-        ({"window": {"start": "9:00", "end": "20:00"}}, "window.start", "window.start is a time such as 09:00, not '9:00'"),
+        (
+            {"window": {"start": "9:00", "end": "20:00"}},
+            "window.start",
+            "window.start is a time such as 09:00, not '9:00'",
+        ),
         ({"window": {"start": "09:00", "end": 20}}, "window.end", "window.end is a time such as 09:00, not 20"),
         ({"window": {"start": "09:00"}}, "window", "window has a start and an end"),
         ({"window": {"start": "09:00", "end": "09:00"}}, "window", "the window begins and ends at the same time"),
