@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from agency.kit.schedules import declare_schedule
+
 
 class IntegrationsConfig(AppConfig):
     """Registers the models and admin of the connections to external services."""
@@ -11,3 +13,14 @@ class IntegrationsConfig(AppConfig):
     label = "integrations"
     verbose_name = _("Integrations")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """What the integration layer needs done regularly."""
+        declare_schedule(
+            "integrations.inbound",
+            "integrations.dispatch_inbound",
+            queue="webhooks",
+            interval=1,
+            tick=True,
+            description="acts on webhooks whose nudge was lost",
+        )

@@ -68,3 +68,17 @@ class ReceivedEvent:
     service: str
     connection_id: int
     event: MessageEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedConnectionEvent:
+    """A `ConnectionEvent` with where it came from."""
+
+    inbound_event_id: int
+    received_at: datetime
+    service: str
+    connection_id: int
+    event: ConnectionEvent
+
+
+ReceivedFact = ReceivedEvent | ReceivedConnectionEvent

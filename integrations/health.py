@@ -57,6 +57,17 @@ def advice(error: IntegrationError) -> Health:
     )
 
 
+def advice_for_link(sender: str, *, is_open: bool, reason: str) -> Health:
+    """What the provider's word about the link of one of our senders means for a person."""
+    if is_open:
+        return Health(HealthState.OK, _("%(sender)s is connected.") % {"sender": sender})
+    return Health(
+        HealthState.FAILED,
+        _("%(sender)s lost its connection (%(reason)s): scan the QR code again in Evolution.")
+        % {"sender": sender, "reason": reason or "?"},
+    )
+
+
 async def judged(call: Awaitable[Health]) -> Health:
     """The result of a health call, with its errors turned into advice."""
     try:

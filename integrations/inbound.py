@@ -1,0 +1,51 @@
+"""Who acts on what arrives: the table "kind of event → receiver" that packages above fill in their `apps.py`.
+
+    register_handler(MessageEvent, "messaging", receive_events)
+
+A receiver gets whole batches, inside the transaction that marks their inbound events done. It must be indifferent to
+seeing an event twice, and raises only for what makes the very events impossible to apply.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from agency.kit.actor import Actor
+from integrations.events import ConnectionEvent, InboundFact, ReceivedConnectionEvent, ReceivedFact
+from integrations.health import advice_for_link
+from integrations.models import Connection
+from integrations.operations.connections import record_health
+
+Receiver = Callable[[Sequence[Any]], None]
+
+_receivers: dict[type[InboundFact], dict[str, Receiver]] = {}
+
+
+def register_handler(kind: type[InboundFact], package: str, receive: Receiver) -> None:
+    """Let `package` receive events of this kind; one receiver a package and kind, the last one registered."""
+    _receivers.setdefault(kind, {})[package] = receive
+
+
+def deliver(events: Sequence[ReceivedFact]) -> None:
+    """Give each receiver its events, in the order they came, in one call."""
+    by_kind: dict[type[InboundFact], list[ReceivedFact]] = {}
+    for received in events:
+        by_kind.setdefault(type(received.event), []).append(received)
+    for kind, batch in by_kind.items():
+        for receive in _receivers.get(kind, {}).values():
+            receive(batch)
+
+
+def receive_connection_events(events: Sequence[ReceivedConnectionEvent]) -> None:
+    """Show on the connection whether its phone is linked; only the last word of each connection counts."""
+    latest = {received.connection_id: received for received in events}
+    existing = Connection.objects.filter(pk__in=latest).values_list("pk", flat=True).order_by("pk")
+    for connection_id in existing:
+        event = latest[connection_id].event
+        record_health(
+            actor=Actor.system("integrations.inbound"),
+            connection_id=connection_id,
+            health=advice_for_link(event.own_address, is_open=event.is_open, reason=event.reason),
+        )
+
+
+register_handler(ConnectionEvent, "integrations", receive_connection_events)
