@@ -106,10 +106,12 @@ class Behaviour:
         self.shares = shares
         self.outcomes: dict[str, Outcome] = {}
 
-    def journey(self, service: str, address: str, codes: Sequence[FailureCode]) -> Journey:
-        """The fate of a message to this address."""
+    def journey(
+        self, service: str, address: str, codes: Sequence[FailureCode], preset: Outcome | None = None
+    ) -> Journey:
+        """The fate of a message to this address; `preset` is what the provider fixes for a test address of its own."""
         dice = _dice(f"{self.seed}|{service}|{address}")
-        outcome = self.outcomes.get(address)
+        outcome = self.outcomes.get(address, preset)
         if outcome is not None:
             return self._journey_to(outcome, dice, codes)
         shares = self.shares

@@ -14,13 +14,17 @@ from typing import Any
 import orjson
 import uvloop
 
+from integrations.evolution.sandbox import EvolutionSandbox
+from integrations.resend.sandbox import ResendSandbox
+from integrations.smtp.sandbox import SmtpSandbox
+from integrations.twilio.sandbox import TwilioSandbox
 from integrations.whatsapp_cloud.sandbox import WhatsAppCloudSandbox
 
 from .behaviour import Shares
 from .server import ImitationClass, Sandbox
 from .world import SandboxSettings, World
 
-IMITATIONS: tuple[ImitationClass, ...] = (WhatsAppCloudSandbox,)
+HTTP_SERVICES: tuple[ImitationClass, ...] = (WhatsAppCloudSandbox, EvolutionSandbox, TwilioSandbox, ResendSandbox)
 READY = "sandbox ready"
 
 
@@ -66,20 +70,23 @@ def settings_from(options: dict[str, Any]) -> SandboxSettings:
 async def serve(settings: SandboxSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError when a port is taken or the log cannot be written."""
     world = World(settings)
-    sandbox = Sandbox(world, [imitation_class(world) for imitation_class in IMITATIONS])
+    smtp = SmtpSandbox(world)
+    sandbox = Sandbox(world, [*(imitation_class(world) for imitation_class in HTTP_SERVICES), smtp])
     await sandbox.start()
+    await smtp.start()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
     sys.stdout.write(
-        f"{READY} http://{settings.host}:{sandbox.server.port} log={settings.log}\n"
+        f"{READY} http://{settings.host}:{sandbox.server.port} smtp://{settings.host}:{smtp.port} log={settings.log}\n"
         "Nothing here is real: no message leaves this machine.\n"
     )
     sys.stdout.flush()
     try:
         await ended.wait()
     finally:
+        await smtp.stop()
         await sandbox.stop()
 
 

@@ -74,9 +74,9 @@ class Phones:
         if len(self._messages) > MAX_REMEMBERED_MESSAGES:
             self._messages.popitem(last=False)
 
-    def write(self, address: str, reply: Reply) -> None:
-        """Note what the person wrote."""
-        self._touch(address).entries.append(reply)
+    def note(self, address: str, at: float, service: str, account: str, text: str) -> None:
+        """Note what the person wrote or did."""
+        self._touch(address).entries.append(Reply(at, service, account, text))
 
     def message(self, provider_id: str) -> SandboxMessage | None:
         """An accepted message by the id we gave it, while it is remembered."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .control_api import ControlApi
 from .faults import FaultKind
+from .log import read_acceptances
 from .page import Page
 from .wire import Exchange, HttpServer, Request, Response, json_response
 from .world import Imitation, World
@@ -26,7 +27,11 @@ class Sandbox:
         self.server = HttpServer(self.receive)
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the port is taken."""
+        """Remember what the log holds, then listen. Raises OSError when the port is taken."""
+        for accepted in read_acceptances(self.world.settings.log):
+            service = self.services.get(accepted.service)
+            if service is not None and accepted.idempotency_key:
+                service.remember(accepted.account, accepted.idempotency_key, accepted.digest, accepted.provider_id)
         await self.server.start(self.world.settings.host, self.world.settings.port)
         self.world.postman.start()
 

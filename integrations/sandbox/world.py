@@ -13,7 +13,7 @@ from .behaviour import Behaviour, FailureCode, Journey, Shares, Step
 from .clock import Clock
 from .faults import FaultKind, Faults
 from .log import Acceptance, AcceptanceLog, body_digest
-from .phones import Phones, Reply, SandboxMessage
+from .phones import Phones, SandboxMessage
 from .postman import Postman
 from .wire import Request, Response
 
@@ -65,6 +65,9 @@ class Imitation(Protocol):
 
     def refusal(self, code: str) -> Response:
         """The provider's answer with one of its error codes. Raises ControlRefused for one it does not have."""
+
+    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
+        """An acceptance that an earlier run of the sandbox logged, for services that dedupe."""
 
     def open_account(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Register (or replace) an account; returns everything a client needs. Raises ControlRefused."""
@@ -162,7 +165,7 @@ class World:
 
     def wrote(self, service: Imitation, account: str, address: str, text: str) -> None:
         """Note on the phone that its owner wrote."""
-        self.phones.write(address, Reply(self.clock.now(), service.slug, account, text))
+        self.phones.note(address, self.clock.now(), service.slug, account, text)
         self.count(f"written.{service.slug}")
 
     def _step(self, service: Imitation, message: SandboxMessage, journey: Journey, index: int) -> None:

@@ -121,6 +121,9 @@ class WhatsAppCloudSandbox:
     def faults_changed(self) -> None:
         """Nothing here depends on it."""
 
+    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
+        """WhatsApp has no idempotency key to remember."""
+
     # Accounts
 
     def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,440 @@
+"""Evolution API v2, imitated: instances, sends, and webhooks with a static header or a JWT.
+
+Mounted at `/evolution`, so the base URL of a client is `http://host:port/evolution`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from integrations.sandbox.behaviour import FailureCode, Step
+from integrations.sandbox.phones import SandboxMessage
+from integrations.sandbox.postman import RetryRule, Webhook
+from integrations.sandbox.routes import Routes
+from integrations.sandbox.wire import BadBody, Request, Response, json_response
+from integrations.sandbox.world import ControlRefused, World
+
+from .sandbox_contents import readable_text, required_fields
+
+BUSINESS = "WHATSAPP-BUSINESS"
+NOT_REGISTERED = "not_registered"
+# Ten attempts, 5 s doubling to 300 s; these answers of the receiver end it.
+RETRY = RetryRule((5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0), frozenset({400, 401, 403, 404, 422}))
+BAILEYS_STATUS = {
+    Step.SENT: "SERVER_ACK",
+    Step.DELIVERED: "DELIVERY_ACK",
+    Step.READ: "READ",
+    Step.FAILED: "ERROR",
+}
+BUSINESS_STATUS = {Step.SENT: "SENT", Step.DELIVERED: "DELIVERED", Step.READ: "READ", Step.FAILED: "FAILED"}
+REFUSALS: dict[str, tuple[int, object]] = {
+    "400": (400, ["Error: Timed Out"]),
+    "401": (401, "Unauthorized"),
+    "404": (404, ['The "sandbox" instance does not exist']),
+    "500": (500, "Connection Closed"),
+    NOT_REGISTERED: (400, [{"exists": False, "jid": "0@s.whatsapp.net", "number": "0"}]),
+}
+ERROR_NAMES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
+
+
+@dataclass(slots=True)
+class Subscription:
+    """Where an instance's webhooks go. No events = all."""
+
+    enabled: bool = False
+    url: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    by_events: bool = False
+    events: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Instance:
+    """One WhatsApp session."""
+
+    name: str
+    token: str
+    number: str
+    integration: str = "WHATSAPP-BAILEYS"
+    state: str = "open"
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    webhook: Subscription = field(default_factory=Subscription)
+
+
+class EvolutionSandbox:
+    """The service: one server with its global key and its instances."""
+
+    slug = "evolution"
+    title = "Evolution API"
+    failure_codes: tuple[FailureCode, ...] = (FailureCode(NOT_REGISTERED, 0.8), FailureCode("ERROR", 0.2))
+    _routes = Routes(
+        ("POST", "/message/sendText/{instance}", "sendText"),
+        ("POST", "/message/sendMedia/{instance}", "sendMedia"),
+        ("POST", "/message/sendTemplate/{instance}", "sendTemplate"),
+        ("POST", "/chat/whatsappNumbers/{instance}", "whatsappNumbers"),
+        ("GET", "/instance/connectionState/{instance}", "connectionState"),
+        ("GET", "/instance/connect/{instance}", "connect"),
+        ("GET", "/instance/fetchInstances", "fetchInstances"),
+        ("POST", "/instance/create", "create"),
+        ("DELETE", "/instance/logout/{instance}", "logout"),
+        ("DELETE", "/instance/delete/{instance}", "delete"),
+        ("POST", "/webhook/set/{instance}", "webhookSet"),
+        ("GET", "/webhook/find/{instance}", "webhookFind"),
+    )
+    operations = ("send", *_routes.operations)
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._api_key = "sandbox-evolution-key"
+        self._instances: dict[str, Instance] = {}
+        self._closed: set[str] = set()
+        self.open_account({"name": "sandbox-1", "number": "5511400000011"})
+        self.open_account({"name": "sandbox-2", "number": "5511400000012"})
+
+    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
+        """See Imitation; all the ways to send are one operation, `send`."""
+        found = self._routes.match(method, path)
+        if found is None or not found[0].startswith("send"):
+            return found
+        return "send", (*found[1], found[0])
+
+    def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
+        """The instance."""
+        return arguments[0] if arguments else ""
+
+    def unknown_route(self, request: Request) -> Response:
+        """See Imitation."""
+        return evolution_error(404, [f"Cannot {request.method} {request.path}"])
+
+    def rate_limited(self, retry_after: float) -> Response:
+        """Evolution itself has no limit; a proxy before it may."""
+        return evolution_error(429, ["Too many requests"], (("retry-after", str(max(1, round(retry_after)))),))
+
+    def broken(self) -> Response:
+        """See Imitation."""
+        return evolution_error(500, "Internal Server Error")
+
+    def refusal(self, code: str) -> Response:
+        """See Imitation."""
+        if code not in REFUSALS:
+            raise ControlRefused(f"code must be one of {', '.join(REFUSALS)}")
+        return evolution_error(*REFUSALS[code])
+
+    def faults_changed(self) -> None:
+        """Tell of instances that were closed or came back."""
+        for name, instance in self._instances.items():
+            closed = self._world.faults.is_closed(self.slug, name)
+            if closed != (name in self._closed):
+                (self._closed.add if closed else self._closed.discard)(name)
+                self._tell_state(instance)
+
+    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
+        """Evolution has no idempotency key to remember."""
+
+    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+        """Register an instance: `name`, `number`, `token`, `integration`; `webhook` as /webhook/set takes it.
+
+        `api_key` changes the server's global key.
+        """
+        given = dict(fields_given)
+        self._api_key = str(given.pop("api_key", self._api_key))
+        webhook = given.pop("webhook", None)
+        if unknown := set(given) - {each.name for each in fields(Instance)}:
+            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
+        name = str(given.get("name", ""))
+        if not re.fullmatch(r"[\w .-]{1,100}", name):
+            raise ControlRefused("name must be 1 to 100 letters, digits, spaces, dots or dashes")
+        number = f"55114{int(hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest(), 16) % 10**7:07}"
+        token = f"token-{name}"
+        instance = Instance(**{"token": token, "number": number, **given})
+        if webhook is not None:
+            instance.webhook = _subscription(webhook)
+        self._instances[name] = instance
+        return {**asdict(instance), "api_key": self._api_key}
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """See Imitation."""
+        return [{**asdict(instance), "api_key": self._api_key} for instance in self._instances.values()]
+
+    def clear(self) -> None:
+        """Nothing but accounts is kept here."""
+
+    # Requests
+
+    def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
+        """See Imitation."""
+        key = request.headers.get("apikey", "")
+        instance = self._instances.get(arguments[0]) if arguments else None
+        if arguments and instance is None:
+            return evolution_error(404, [f'The "{arguments[0]}" instance does not exist'])
+        allowed = {self._api_key} if instance is None else {self._api_key, instance.token}
+        if operation == "fetchInstances":
+            allowed |= {each.token for each in self._instances.values()}
+        if not key or key not in allowed:
+            return evolution_error(401, "Unauthorized")
+        try:
+            body = request.json() if request.body else {}
+        except BadBody:
+            return evolution_error(400, ["Unexpected token in JSON"])
+        if not isinstance(body, dict):
+            return evolution_error(400, ["The body must be an object"])
+        if instance is None:
+            return self._create(body) if operation == "create" else self._fetch(key, request)
+        match operation:
+            case "send":
+                return self._send(instance, arguments[1], body, request)
+            case "whatsappNumbers":
+                return json_response(200, [self._existence(str(number)) for number in body.get("numbers", [])])
+            case "connectionState":
+                return json_response(200, {"instance": {"instanceName": instance.name, "state": self._state(instance)}})
+            case "connect":
+                code = base64.b64encode(self._world.new_id(32)).decode()
+                content = {"pairingCode": None, "code": f"2@{code}", "base64": "data:image/png;base64,", "count": 1}
+                return json_response(200, content)
+            case "webhookSet" | "webhookFind":
+                return self._webhook(instance, operation, body)
+            case _:
+                return self._leave(instance, operation)
+
+    def _create(self, body: dict[str, Any]) -> Response:
+        name = str(body.get("instanceName", ""))
+        if not name:
+            return evolution_error(400, [["instanceName is required"]])
+        if name in self._instances:
+            return evolution_error(403, [f'This name "{name}" is already in use.'])
+        given = {"name": name, "integration": str(body.get("integration", "WHATSAPP-BAILEYS"))}
+        given |= {key: str(body[key]) for key in ("token", "number") if body.get(key)}
+        try:
+            self.open_account({**given, "webhook": body.get("webhook") or {}})
+        except ControlRefused as error:
+            return evolution_error(400, [[str(error)]])
+        instance = self._instances[name]
+        shown = {"instanceName": name, "instanceId": instance.id, "integration": instance.integration, "status": "open"}
+        return json_response(201, {"instance": shown, "hash": instance.token, "webhook": {}, "settings": {}})
+
+    def _fetch(self, key: str, request: Request) -> Response:
+        wanted = request.query.get("instanceName", "") if request.query_string else ""
+        return json_response(
+            200,
+            [
+                {
+                    "id": each.id,
+                    "name": each.name,
+                    "connectionStatus": self._state(each),
+                    "ownerJid": f"{each.number}@s.whatsapp.net",
+                    "profileName": "Batuta Sandbox",
+                    "integration": each.integration,
+                    "number": each.number,
+                    "token": each.token,
+                    "disconnectionReasonCode": None,
+                }
+                for each in self._instances.values()
+                if key in (self._api_key, each.token) and wanted in ("", each.name)
+            ],
+        )
+
+    def _webhook(self, instance: Instance, operation: str, body: dict[str, Any]) -> Response:
+        if operation == "webhookSet":
+            asked = body.get("webhook")
+            if not isinstance(asked, dict) or not asked.get("url"):
+                return evolution_error(400, [['instance requires property "webhook"']])
+            instance.webhook = _subscription(asked)
+        shown = instance.webhook
+        content = {
+            "enabled": shown.enabled,
+            "url": shown.url,
+            "headers": shown.headers,
+            "events": shown.events,
+            "webhookByEvents": shown.by_events,
+            "webhookBase64": False,
+            "instanceId": instance.id,
+        }
+        return json_response(201 if operation == "webhookSet" else 200, content)
+
+    def _leave(self, instance: Instance, operation: str) -> Response:
+        if operation == "delete":
+            del self._instances[instance.name]
+        else:
+            instance.state = "close"
+            self._tell_state(instance)
+        text = "Instance deleted" if operation == "delete" else "Instance logged out"
+        return json_response(200, {"status": "SUCCESS", "error": False, "response": {"message": text}})
+
+    def _send(self, instance: Instance, route: str, body: dict[str, Any], request: Request) -> Response:
+        missing = [name for name in required_fields(route) if not body.get(name)]
+        if missing:
+            return evolution_error(400, [[f'instance requires property "{name}"' for name in missing]])
+        business = instance.integration == BUSINESS
+        if route == "sendTemplate" and not business:
+            return evolution_error(400, ["Method not available in the Baileys service"])
+        if self._state(instance) != "open":
+            return evolution_error(500, "Connection Closed")
+        digits = re.sub(r"\D", "", str(body["number"]).partition("@")[0])
+        journey = self._world.behaviour.journey(self.slug, f"+{digits}", self.failure_codes)
+        if not 8 <= len(digits) <= 15 or (journey.code == NOT_REGISTERED and not business):
+            return evolution_error(400, [{**self._existence(digits), "exists": False}])
+        message_type, content, text = readable_text(route, body)
+        business_id = base64.b64encode(self._world.new_id(18)).decode()
+        key_id = f"wamid.{business_id}" if business else f"3EB0{self._world.new_id(9).hex().upper()}"
+        message = self._world.accept(
+            self,
+            account=instance.name,
+            sender=instance.name,
+            to=f"+{digits}",
+            provider_id=key_id,
+            request_body=request.body,
+            text=text,
+            wire=_jid(digits),
+            journey=journey,
+        )
+        sent = {
+            "key": {"remoteJid": message.wire, "fromMe": True, "id": key_id},
+            "pushName": "",
+            "status": "PENDING",
+            "message": content,
+            "contextInfo": None,
+            "messageType": message_type,
+            "messageTimestamp": int(message.at),
+            "instanceId": instance.id,
+            "source": "unknown",
+        }
+        self._post(instance, "send.message", sent)
+        return json_response(201, sent)
+
+    def _existence(self, number: str) -> dict[str, Any]:
+        digits = re.sub(r"\D", "", number)
+        code = self._world.behaviour.journey(self.slug, f"+{digits}", self.failure_codes).code
+        return {"exists": code != NOT_REGISTERED, "jid": _jid(digits), "number": digits}
+
+    def _state(self, instance: Instance) -> str:
+        return "close" if self._world.faults.is_closed(self.slug, instance.name) else instance.state
+
+    # Webhooks
+
+    def report(self, message: SandboxMessage, step: Step) -> None:
+        """Send messages.update for one step."""
+        instance = self._instances.get(message.account)
+        if instance is None:
+            return
+        status = (BUSINESS_STATUS if instance.integration == BUSINESS else BAILEYS_STATUS).get(step)
+        if status is not None:
+            update = {
+                "keyId": message.provider_id,
+                "messageId": f"cm{hashlib.sha256(message.provider_id.encode()).hexdigest()[:23]}",
+                "remoteJid": message.wire,
+                "fromMe": True,
+                "participant": None,
+                "status": status,
+                "instanceId": instance.id,
+            }
+            self._post(instance, "messages.update", update)
+
+    def say(self, account: str, address: str, text: str) -> str:
+        """A person writes to an instance."""
+        return self._say(account, address, text, in_reply_to="")
+
+    def reply(self, message: SandboxMessage, words: str) -> None:
+        """The person answers the message."""
+        self._say(message.account, message.to, words, in_reply_to=message.provider_id)
+
+    def _say(self, account: str, address: str, text: str, in_reply_to: str) -> str:
+        instance = self._instances.get(account)
+        if instance is None:
+            raise ControlRefused(f"there is no instance {account}")
+        digits = re.sub(r"\D", "", address)
+        key_id = "3A" + self._world.new_id(9).hex().upper()
+        inbound: dict[str, Any] = {
+            "key": {"remoteJid": _jid(digits), "fromMe": False, "id": key_id},
+            "pushName": f"Pessoa {digits[-4:]}",
+            "status": "DELIVERY_ACK",
+            "message": {"conversation": text},
+            "contextInfo": None,
+            "messageType": "conversation",
+            "messageTimestamp": int(self._world.clock.now()),
+            "instanceId": instance.id,
+            "source": "android",
+        }
+        if in_reply_to:
+            inbound["contextInfo"] = {"stanzaId": in_reply_to, "participant": f"{instance.number}@s.whatsapp.net"}
+        self._world.wrote(self, account, f"+{digits}", text)
+        self._post(instance, "messages.upsert", inbound)
+        return key_id
+
+    def _tell_state(self, instance: Instance) -> None:
+        state = self._state(instance)
+        facts = {"instance": instance.name, "state": state, "statusReason": 200 if state == "open" else 401}
+        self._post(instance, "connection.update", facts)
+
+    def _post(self, instance: Instance, event: str, facts: Mapping[str, Any]) -> None:
+        webhook = instance.webhook
+        name = event.upper().replace(".", "_")
+        if not webhook.enabled or not webhook.url or (webhook.events and name not in webhook.events):
+            return
+        url = f"{webhook.url}/{event.replace('.', '-')}" if webhook.by_events else webhook.url
+        content = {
+            "event": event,
+            "instance": instance.name,
+            "data": facts,
+            "destination": url,
+            "date_time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "sender": f"{instance.number}@s.whatsapp.net",
+            "server_url": "http://sandbox.invalid",
+            "apikey": None,
+        }
+        headers = {key: value for key, value in webhook.headers.items() if key != "jwt_key"}
+
+        def sign(body: bytes) -> Mapping[str, str]:
+            secret = webhook.headers.get("jwt_key", "")
+            return (
+                {**headers, "authorization": f"Bearer {token(secret, int(self._world.clock.now()))}"}
+                if secret
+                else headers
+            )
+
+        body = orjson.dumps(content)
+        self._world.postman.post(Webhook(self.slug, instance.name, url, body, "application/json", sign, RETRY))
+
+
+def evolution_error(status: int, message: object, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """Evolution's error body."""
+    name = ERROR_NAMES.get(status, "Internal Server Error")
+    return json_response(status, {"status": status, "error": name, "response": {"message": message}}, headers)
+
+
+def token(secret: str, now: int) -> str:
+    """The JWT that Evolution sends when the webhook's headers hold `jwt_key`: HS256, ten minutes."""
+    claims = {"iat": now, "exp": now + 600, "app": "evolution", "action": "webhook"}
+    parts = [_base64url(orjson.dumps(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    signed = ".".join(parts)
+    return f"{signed}.{_base64url(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())}"
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _jid(digits: str) -> str:
+    """Baileys' address: the number as WhatsApp registered it, old Brazilian ones without the ninth digit."""
+    if len(digits) == 13 and digits.startswith("55") and digits[4] == "9" and int(digits[2:4]) > 28:
+        digits = digits[:4] + digits[5:]
+    return f"{digits}@s.whatsapp.net"
+
+
+def _subscription(asked: Mapping[str, Any]) -> Subscription:
+    return Subscription(
+        enabled=bool(asked.get("enabled", bool(asked.get("url")))),
+        url=str(asked.get("url", "")),
+        headers={str(name): str(value) for name, value in (asked.get("headers") or {}).items()},
+        by_events=bool(asked.get("byEvents", False)),
+        events=tuple(str(event) for event in asked.get("events") or ()),
+    )

@@ -1,0 +1,451 @@
+"""Resend, imitated: e-mails one by one and in batches, idempotency keys, Svix-signed events, one-click unsubscribes.
+
+Mounted at `/resend`, so the base URL of a client is `http://host:port/resend`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from typing import Any
+
+from integrations.sandbox.behaviour import FailureCode, Outcome, Step
+from integrations.sandbox.limits import Bucket
+from integrations.sandbox.log import body_digest
+from integrations.sandbox.mailbox import unsubscribe_webhook, wants_out
+from integrations.sandbox.phones import SandboxMessage
+from integrations.sandbox.postman import RetryRule, Webhook
+from integrations.sandbox.routes import Routes
+from integrations.sandbox.wire import BadBody, Request, Response, json_response
+from integrations.sandbox.world import ControlRefused, World
+
+MAX_BATCH = 100
+MAX_KEYS = 500_000
+# Svix: at once, then after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
+RETRY = RetryRule((5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0))
+EVENTS = {
+    Step.SENT: "email.sent",
+    Step.DELIVERED: "email.delivered",
+    Step.READ: "email.opened",
+    Step.CLICKED: "email.clicked",
+    Step.COMPLAINED: "email.complained",
+}
+FAILURES = {
+    "permanent": ("email.bounced", "Permanent", "General", "smtp; 550 5.1.1 The email account does not exist"),
+    "transient": ("email.bounced", "Transient", "MailboxFull", "smtp; 452 4.2.2 The mailbox is full"),
+    "suppressed": ("email.suppressed", "OnAccountSuppressionList", "", ""),
+    "failed": ("email.failed", "", "", ""),
+}
+TEST_INBOXES = {
+    "delivered": Outcome(Step.DELIVERED),
+    "bounced": Outcome(Step.FAILED, code="permanent"),
+    "complained": Outcome(Step.COMPLAINED),
+    "suppressed": Outcome(Step.FAILED, code="suppressed"),
+}
+ERRORS: dict[str, tuple[int, str]] = {
+    "missing_api_key": (401, "Missing API Key"),
+    "invalid_api_key": (403, "API key is invalid"),
+    "restricted_api_key": (401, "This API key is restricted to only send emails"),
+    "invalid_idempotency_key": (400, "The idempotency key must be between 1 and 256 characters long"),
+    "invalid_idempotent_request": (409, "This idempotency key has been used with a different payload"),
+    "concurrent_idempotent_requests": (409, "The original request is still being made"),
+    "validation_error": (422, "The request is not valid"),
+    "missing_required_field": (422, "The request is missing a required field"),
+    "not_found": (404, "The requested endpoint does not exist"),
+    "method_not_allowed": (405, "Method is not allowed for the requested path"),
+    "rate_limit_exceeded": (429, "Too many requests. You can only make a limited number of requests per second."),
+    "daily_quota_exceeded": (429, "You have reached your daily email sending quota"),
+    "monthly_quota_exceeded": (429, "You have reached your monthly email sending quota"),
+    "application_error": (500, "An unexpected error occurred"),
+    "internal_server_error": (500, "An unexpected error occurred"),
+}
+_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_LINK = re.compile(r"""href=["'](https?://[^"']+)""")
+
+
+@dataclass(slots=True)
+class Team:
+    """One Resend team. Without `domains` any sender domain is taken for verified."""
+
+    name: str = "sandbox"
+    api_key: str = "re_sandbox"
+    webhook_url: str = ""
+    signing_secret: str = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldA=="  # noqa: S105 -- guards nothing
+    domains: tuple[str, ...] = ()
+    requests_per_second: int = 5
+
+
+@dataclass(slots=True)
+class _Wire:
+    """What events and the e-mail resource need."""
+
+    sender: str
+    to: list[str]
+    html: str
+    tags: dict[str, str]
+    headers: dict[str, str]
+    created_at: str
+
+
+class ResendSandbox:
+    """The service."""
+
+    slug = "resend"
+    title = "Resend"
+    failure_codes: tuple[FailureCode, ...] = (
+        FailureCode("permanent", 0.7),
+        FailureCode("transient", 0.15),
+        FailureCode("suppressed", 0.15),
+    )
+    _routes = Routes(
+        ("POST", "/emails", "send"),
+        ("POST", "/emails/batch", "send_batch"),
+        ("GET", "/emails/{id}", "fetch"),
+        ("GET", "/domains", "domains"),
+    )
+    operations = _routes.operations
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._teams: dict[str, Team] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._keys: OrderedDict[tuple[str, str], tuple[str, list[str]]] = OrderedDict()
+        self.open_account({})
+
+    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
+        """See Imitation."""
+        return self._routes.match(method, path)
+
+    def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
+        """The address of `from`."""
+        try:
+            body = request.json() if operation == "send" else {}
+        except BadBody:
+            return ""
+        return parseaddr(str(body.get("from", "")))[1] if isinstance(body, dict) else ""
+
+    def unknown_route(self, request: Request) -> Response:
+        """See Imitation."""
+        return resend_error("not_found")
+
+    def rate_limited(self, retry_after: float) -> Response:
+        """See Imitation."""
+        seconds = str(max(1, round(retry_after)))
+        headers = (("retry-after", seconds), ("ratelimit-limit", "5"), ("ratelimit-remaining", "0"))
+        return resend_error("rate_limit_exceeded", headers=(*headers, ("ratelimit-reset", seconds)))
+
+    def broken(self) -> Response:
+        """See Imitation."""
+        return resend_error("internal_server_error")
+
+    def refusal(self, code: str) -> Response:
+        """See Imitation."""
+        if code not in ERRORS:
+            raise ControlRefused(f"code must be one of {', '.join(ERRORS)}")
+        return resend_error(code)
+
+    def faults_changed(self) -> None:
+        """Nothing here depends on it."""
+
+    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
+        """An acceptance of an earlier run of the sandbox: its key still holds."""
+        if idempotency_key:
+            self._keys.setdefault((account, idempotency_key), (digest, []))[1].append(provider_id)
+
+    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+        """Register a team."""
+        if unknown := set(fields_given) - {each.name for each in fields(Team)}:
+            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
+        team = Team(**{**fields_given, "domains": tuple(fields_given.get("domains", ()))})
+        if not team.api_key.startswith("re_") or not team.signing_secret.startswith("whsec_"):
+            raise ControlRefused("api_key starts with re_, signing_secret with whsec_")
+        for key in [key for key, other in self._teams.items() if other.name == team.name]:
+            del self._teams[key]
+        self._teams[team.api_key] = team
+        self._buckets[team.name] = Bucket(team.requests_per_second, team.requests_per_second)
+        return asdict(team)
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """See Imitation."""
+        return [asdict(team) for team in self._teams.values()]
+
+    def clear(self) -> None:
+        """See Imitation."""
+        self._keys.clear()
+
+    # Requests
+
+    def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
+        """See Imitation."""
+        key = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not key:
+            return resend_error("missing_api_key")
+        team = self._teams.get(key)
+        if team is None:
+            return resend_error("invalid_api_key")
+        bucket = self._buckets[team.name]
+        if self._world.settings.real_limits and (wait := bucket.take()):
+            return self.rate_limited(wait)
+        match operation:
+            case "send" | "send_batch":
+                response = self._send(team, request, batch=operation == "send_batch")
+            case "fetch":
+                response = self._fetch(team, arguments[0])
+            case _:
+                response = json_response(200, {"object": "list", "has_more": False, "data": _domains(team)})
+        limit = str(team.requests_per_second)
+        left = str(bucket.remaining) if self._world.settings.real_limits else limit
+        response.headers += (("ratelimit-limit", limit), ("ratelimit-remaining", left), ("ratelimit-reset", "1"))
+        return response
+
+    def _send(self, team: Team, request: Request, *, batch: bool) -> Response:
+        key = request.headers.get("idempotency-key", "")
+        if "idempotency-key" in request.headers and not 1 <= len(key) <= 256:
+            return resend_error("invalid_idempotency_key")
+        digest = body_digest(request.body)
+        if key and (known := self._keys.get((team.name, key))) is not None:
+            self._world.count(f"replayed.{self.slug}")
+            return (
+                _accepted(known[1], batch=batch) if known[0] == digest else resend_error("invalid_idempotent_request")
+            )
+        try:
+            body = request.json()
+        except BadBody:
+            return resend_error("validation_error", "The body is not valid JSON")
+        emails = body if batch else [body]
+        if batch and not (isinstance(body, list) and 1 <= len(body) <= MAX_BATCH):
+            return resend_error("validation_error", f"The batch must hold 1 to {MAX_BATCH} emails")
+        problems = {index: problem for index, email in enumerate(emails) if (problem := _problem(team, email))}
+        permissive = batch and request.headers.get("x-batch-validation", "strict") == "permissive"
+        if problems and not permissive:
+            name, text, status = next(iter(problems.values()))
+            return resend_error(name, text, status=status)
+        ids = [
+            self._accept(team, email, key, request.body) for index, email in enumerate(emails) if index not in problems
+        ]
+        if key:
+            self._keys[(team.name, key)] = (digest, ids)
+            if len(self._keys) > MAX_KEYS:
+                self._keys.popitem(last=False)
+        errors = [{"index": index, "message": text} for index, (_, text, _) in problems.items()]
+        return _accepted(ids, batch=batch, errors=errors if permissive else None)
+
+    def _accept(self, team: Team, email: Mapping[str, Any], key: str, request_body: bytes) -> str:
+        to = _as_list(email["to"])
+        address = parseaddr(to[0])[1].lower()
+        tags = {str(tag["name"]): str(tag["value"]) for tag in email.get("tags") or ()}
+        headers = {str(name).lower(): str(value) for name, value in (email.get("headers") or {}).items()}
+        html = str(email.get("html") or "")
+        email_id = str(uuid.UUID(bytes=self._world.new_id(16), version=4))
+        self._world.accept(
+            self,
+            account=team.name,
+            sender=parseaddr(str(email["from"]))[1],
+            to=address,
+            provider_id=email_id,
+            request_body=request_body,
+            text=str(email.get("text") or "") or html,
+            subject=str(email["subject"]),
+            reference=tags.get("reference", ""),
+            idempotency_key=key,
+            wire=_Wire(str(email["from"]), to, html, tags, headers, _now()),
+            journey=self._world.behaviour.journey(self.slug, address, self.failure_codes, preset=_test_inbox(address)),
+        )
+        return email_id
+
+    def _fetch(self, team: Team, email_id: str) -> Response:
+        message = self._world.phones.message(email_id)
+        if message is None or message.account != team.name or message.service != self.slug:
+            return resend_error("not_found", "Email not found")
+        wire: _Wire = message.wire
+        last = FAILURES[message.code][0] if message.state is Step.FAILED else EVENTS.get(message.state, "email.queued")
+        return json_response(
+            200,
+            {
+                "object": "email",
+                "id": email_id,
+                "to": wire.to,
+                "from": wire.sender,
+                "created_at": wire.created_at,
+                "subject": message.subject,
+                "html": wire.html or None,
+                "text": message.text,
+                "bcc": [],
+                "cc": [],
+                "reply_to": [],
+                "last_event": last.removeprefix("email."),
+                "scheduled_at": None,
+                "tags": [{"name": name, "value": value} for name, value in wire.tags.items()],
+            },
+        )
+
+    # Webhooks
+
+    def report(self, message: SandboxMessage, step: Step) -> None:
+        """Send the Svix-signed event of one step."""
+        team = self._team(message.account)
+        if team is None:
+            return
+        wire: _Wire = message.wire
+        event = FAILURES[message.code][0] if step is Step.FAILED else EVENTS.get(step, "")
+        if not event:
+            return
+        facts: dict[str, Any] = {
+            "created_at": wire.created_at,
+            "email_id": message.provider_id,
+            "from": wire.sender,
+            "to": wire.to,
+            "subject": message.subject,
+        }
+        if wire.tags:
+            facts["tags"] = wire.tags
+        if wire.headers:
+            facts["headers"] = [{"name": name, "value": value} for name, value in wire.headers.items()]
+        if event == "email.bounced":
+            _, kind, detail, diagnosis = FAILURES[message.code]
+            text = "The recipient's mail server rejected the email"
+            facts["bounce"] = {"type": kind, "subType": detail, "message": text, "diagnosticCode": [diagnosis]}
+        elif event == "email.suppressed":
+            facts["suppressed"] = {"type": FAILURES[message.code][1], "message": "The address is suppressed"}
+        elif event == "email.failed":
+            facts["failed"] = {"reason": "reached_daily_quota"}
+        elif event == "email.clicked":
+            link = _LINK.search(wire.html)
+            agent = "Mozilla/5.0 (sandbox)"
+            url = link[1] if link else "https://example.com/"
+            facts["click"] = {"ipAddress": "192.0.2.1", "link": url, "timestamp": _now(), "userAgent": agent}
+        self._post(team, message.sender, event, facts)
+
+    def say(self, account: str, address: str, text: str) -> str:
+        """A person writes an e-mail to the team."""
+        return self._say(account, address, text, about=None)
+
+    def reply(self, message: SandboxMessage, words: str) -> None:
+        """The person leaves the list by one click if they want to and the e-mail offers it, else writes back."""
+        wire: _Wire = message.wire
+        url = wants_out(words, wire.headers)
+        if url:
+            self._world.phones.note(message.to, self._world.clock.now(), self.slug, message.account, "unsubscribed")
+            self._world.count(f"unsubscribed.{self.slug}")
+            self._world.postman.post(unsubscribe_webhook(self.slug, message.sender, url))
+        else:
+            self._say(message.account, message.to, words, about=message)
+
+    def _say(self, account: str, address: str, text: str, about: SandboxMessage | None) -> str:
+        team = self._team(account)
+        if team is None:
+            raise ControlRefused(f"there is no team {account}")
+        email_id = str(uuid.UUID(bytes=self._world.new_id(16), version=4))
+        self._world.wrote(self, account, address.lower(), text)
+        own = about.sender if about else f"contato@{next(iter(team.domains), 'example.com')}"
+        facts: dict[str, Any] = {
+            "email_id": email_id,
+            "created_at": _now(),
+            "from": address,
+            "to": [own],
+            "cc": [],
+            "bcc": [],
+            "message_id": f"<{email_id}@mail.example>",
+            "subject": f"Re: {about.subject}" if about else text[:60],
+            "attachments": [],
+        }
+        self._post(team, own, "email.received", facts)
+        return email_id
+
+    def _team(self, name: str) -> Team | None:
+        return next((team for team in self._teams.values() if team.name == name), None)
+
+    def _post(self, team: Team, sender: str, event: str, facts: dict[str, Any]) -> None:
+        if not team.webhook_url:
+            return
+        event_id = "msg_" + base64.b32encode(self._world.new_id(16)).decode().rstrip("=").lower()
+        body = json_response(200, {"type": event, "created_at": _now(), "data": facts}).body
+
+        def sign(content: bytes) -> Mapping[str, str]:
+            timestamp = str(int(self._world.clock.now()))
+            secret = base64.b64decode(team.signing_secret.removeprefix("whsec_"))
+            signed = f"{event_id}.{timestamp}.".encode() + content
+            mark = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+            return {"svix-id": event_id, "svix-timestamp": timestamp, "svix-signature": f"v1,{mark}"}
+
+        webhook = Webhook(self.slug, sender, team.webhook_url, body, "application/json", sign, RETRY)
+        self._world.postman.post(webhook)
+
+
+def resend_error(name: str, text: str = "", *, status: int = 0, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """Resend's error body."""
+    known_status, known_text = ERRORS[name]
+    status = status or known_status
+    return json_response(status, {"statusCode": status, "name": name, "message": text or known_text}, headers)
+
+
+def _accepted(ids: list[str], *, batch: bool, errors: list[dict[str, Any]] | None = None) -> Response:
+    if not batch:
+        return json_response(200, {"id": ids[0]})
+    content: dict[str, Any] = {"data": [{"id": email_id} for email_id in ids]}
+    if errors is not None:
+        content["errors"] = errors
+    return json_response(200, content)
+
+
+def _problem(team: Team, email: object) -> tuple[str, str, int] | None:
+    """Name, text and status (0 = the name's own) of what is wrong with one e-mail."""
+    if not isinstance(email, dict):
+        return "validation_error", "The email must be an object", 0
+    for name in ("from", "to", "subject"):
+        if not email.get(name):
+            return "missing_required_field", f"Missing `{name}` field.", 0
+    if not any(email.get(name) for name in ("html", "text", "template")):
+        return "missing_required_field", "Missing `html` or `text` field.", 0
+    shape = "The email address needs to follow the `email@example.com` or `Name <email@example.com>` format."
+    sender = parseaddr(str(email["from"]))[1]
+    if not _ADDRESS.fullmatch(sender):
+        return "validation_error", f"Invalid `from` field. {shape}", 0
+    to = _as_list(email["to"])
+    if not 1 <= len(to) <= 50 or not all(_ADDRESS.fullmatch(parseaddr(each)[1]) for each in to):
+        return "validation_error", f"Invalid `to` field. {shape}", 0
+    domain = sender.rpartition("@")[2].lower()
+    if team.domains and domain not in team.domains:
+        text = f"The {domain} domain is not verified. Please, add and verify your domain on https://resend.com/domains"
+        return "validation_error", text, 403
+    for tag in email.get("tags") or ():
+        if not (_TAG.fullmatch(str(tag.get("name", ""))) and _TAG.fullmatch(str(tag.get("value", "")))):
+            text = "Tags should only contain ASCII letters, numbers, underscores, or dashes."
+            return "validation_error", text, 0
+    return None
+
+
+def _as_list(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _domains(team: Team) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
+            "name": name,
+            "status": "verified",
+            "created_at": "2026-01-05 12:00:00.000000+00",
+            "region": "sa-east-1",
+            "capabilities": {"sending": "enabled", "receiving": "disabled"},
+        }
+        for name in team.domains or ("example.com",)
+    ]
+
+
+def _test_inbox(address: str) -> Outcome | None:
+    local, _, domain = address.partition("@")
+    return TEST_INBOXES.get(local.partition("+")[0]) if domain == "resend.dev" else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
