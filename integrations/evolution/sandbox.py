@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import re
-import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,12 +20,21 @@ from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, World
+from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
 
-from .sandbox_contents import readable_text, required_fields
+from .sandbox_contents import (
+    NOT_REGISTERED,
+    REFUSALS,
+    Instance,
+    evolution_error,
+    jid_of,
+    readable_text,
+    required_fields,
+    subscription_from,
+    token,
+)
 
 BUSINESS = "WHATSAPP-BUSINESS"
-NOT_REGISTERED = "not_registered"
 # Ten attempts, 5 s doubling to 300 s; these answers of the receiver end it.
 RETRY = RetryRule((5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0), frozenset({400, 401, 403, 404, 422}))
 BAILEYS_STATUS = {
@@ -37,47 +44,15 @@ BAILEYS_STATUS = {
     Step.FAILED: "ERROR",
 }
 BUSINESS_STATUS = {Step.SENT: "SENT", Step.DELIVERED: "DELIVERED", Step.READ: "READ", Step.FAILED: "FAILED"}
-REFUSALS: dict[str, tuple[int, object]] = {
-    "400": (400, ["Error: Timed Out"]),
-    "401": (401, "Unauthorized"),
-    "404": (404, ['The "sandbox" instance does not exist']),
-    "500": (500, "Connection Closed"),
-    NOT_REGISTERED: (400, [{"exists": False, "jid": "0@s.whatsapp.net", "number": "0"}]),
-}
-ERROR_NAMES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
 
-@dataclass(slots=True)
-class Subscription:
-    """Where an instance's webhooks go. No events = all."""
-
-    enabled: bool = False
-    url: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    by_events: bool = False
-    events: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Instance:
-    """One WhatsApp session."""
-
-    name: str
-    token: str
-    number: str
-    integration: str = "WHATSAPP-BAILEYS"
-    state: str = "open"
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    webhook: Subscription = field(default_factory=Subscription)
-
-
-class EvolutionSandbox:
+class EvolutionSandbox(Imitation):
     """The service: one server with its global key and its instances."""
 
     slug = "evolution"
     title = "Evolution API"
     failure_codes: tuple[FailureCode, ...] = (FailureCode(NOT_REGISTERED, 0.8), FailureCode("ERROR", 0.2))
-    _routes = Routes(
+    routes = Routes(
         ("POST", "/message/sendText/{instance}", "sendText"),
         ("POST", "/message/sendMedia/{instance}", "sendMedia"),
         ("POST", "/message/sendTemplate/{instance}", "sendTemplate"),
@@ -91,10 +66,9 @@ class EvolutionSandbox:
         ("POST", "/webhook/set/{instance}", "webhookSet"),
         ("GET", "/webhook/find/{instance}", "webhookFind"),
     )
-    operations = ("send", *_routes.operations)
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._api_key = "sandbox-evolution-key"
         self._instances: dict[str, Instance] = {}
         self._closed: set[str] = set()
@@ -103,14 +77,10 @@ class EvolutionSandbox:
 
     def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
         """See Imitation; all the ways to send are one operation, `send`."""
-        found = self._routes.match(method, path)
+        found = self.routes.match(method, path)
         if found is None or not found[0].startswith("send"):
             return found
         return "send", (*found[1], found[0])
-
-    def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
-        """The instance."""
-        return arguments[0] if arguments else ""
 
     def unknown_route(self, request: Request) -> Response:
         """See Imitation."""
@@ -124,33 +94,31 @@ class EvolutionSandbox:
         """See Imitation."""
         return evolution_error(500, "Internal Server Error")
 
+    def codes(self) -> Collection[str]:
+        """See Imitation."""
+        return REFUSALS
+
     def refusal(self, code: str) -> Response:
         """See Imitation."""
-        if code not in REFUSALS:
-            raise ControlRefused(f"code must be one of {', '.join(REFUSALS)}")
         return evolution_error(*REFUSALS[code])
 
     def faults_changed(self) -> None:
         """Tell of instances that were closed or came back."""
         for name, instance in self._instances.items():
-            closed = self._world.faults.is_closed(self.slug, name)
+            closed = self.world.faults.is_closed(self.slug, name)
             if closed != (name in self._closed):
                 (self._closed.add if closed else self._closed.discard)(name)
                 self._tell_state(instance)
 
-    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
-        """Evolution has no idempotency key to remember."""
-
-    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+    def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
         """Register an instance: `name`, `number`, `token`, `integration`; `webhook` as /webhook/set takes it.
 
         `api_key` changes the server's global key.
         """
-        given = dict(fields_given)
+        given = dict(given)
         self._api_key = str(given.pop("api_key", self._api_key))
         webhook = given.pop("webhook", None)
-        if unknown := set(given) - {each.name for each in fields(Instance)}:
-            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
+        given = known_fields(Instance, given)
         name = str(given.get("name", ""))
         if not re.fullmatch(r"[\w .-]{1,100}", name):
             raise ControlRefused("name must be 1 to 100 letters, digits, spaces, dots or dashes")
@@ -158,16 +126,13 @@ class EvolutionSandbox:
         token = f"token-{name}"
         instance = Instance(**{"token": token, "number": number, **given})
         if webhook is not None:
-            instance.webhook = _subscription(webhook)
+            instance.webhook = subscription_from(webhook)
         self._instances[name] = instance
         return {**asdict(instance), "api_key": self._api_key}
 
     def accounts(self) -> list[dict[str, Any]]:
         """See Imitation."""
         return [{**asdict(instance), "api_key": self._api_key} for instance in self._instances.values()]
-
-    def clear(self) -> None:
-        """Nothing but accounts is kept here."""
 
     # Requests
 
@@ -198,7 +163,7 @@ class EvolutionSandbox:
             case "connectionState":
                 return json_response(200, {"instance": {"instanceName": instance.name, "state": self._state(instance)}})
             case "connect":
-                code = base64.b64encode(self._world.new_id(32)).decode()
+                code = base64.b64encode(self.world.new_id(32)).decode()
                 content = {"pairingCode": None, "code": f"2@{code}", "base64": "data:image/png;base64,", "count": 1}
                 return json_response(200, content)
             case "webhookSet" | "webhookFind":
@@ -248,7 +213,7 @@ class EvolutionSandbox:
             asked = body.get("webhook")
             if not isinstance(asked, dict) or not asked.get("url"):
                 return evolution_error(400, [['instance requires property "webhook"']])
-            instance.webhook = _subscription(asked)
+            instance.webhook = subscription_from(asked)
         shown = instance.webhook
         content = {
             "enabled": shown.enabled,
@@ -280,13 +245,13 @@ class EvolutionSandbox:
         if self._state(instance) != "open":
             return evolution_error(500, "Connection Closed")
         digits = re.sub(r"\D", "", str(body["number"]).partition("@")[0])
-        journey = self._world.behaviour.journey(self.slug, f"+{digits}", self.failure_codes)
+        journey = self.world.behaviour.journey(self.slug, f"+{digits}", self.failure_codes)
         if not 8 <= len(digits) <= 15 or (journey.code == NOT_REGISTERED and not business):
             return evolution_error(400, [{**self._existence(digits), "exists": False}])
         message_type, content, text = readable_text(route, body)
-        business_id = base64.b64encode(self._world.new_id(18)).decode()
-        key_id = f"wamid.{business_id}" if business else f"3EB0{self._world.new_id(9).hex().upper()}"
-        message = self._world.accept(
+        business_id = base64.b64encode(self.world.new_id(18)).decode()
+        key_id = f"wamid.{business_id}" if business else f"3EB0{self.world.new_id(9).hex().upper()}"
+        message = self.world.accept(
             self,
             account=instance.name,
             sender=instance.name,
@@ -294,7 +259,7 @@ class EvolutionSandbox:
             provider_id=key_id,
             request_body=request.body,
             text=text,
-            wire=_jid(digits),
+            wire=jid_of(digits),
             journey=journey,
         )
         sent = {
@@ -313,11 +278,11 @@ class EvolutionSandbox:
 
     def _existence(self, number: str) -> dict[str, Any]:
         digits = re.sub(r"\D", "", number)
-        code = self._world.behaviour.journey(self.slug, f"+{digits}", self.failure_codes).code
-        return {"exists": code != NOT_REGISTERED, "jid": _jid(digits), "number": digits}
+        code = self.world.behaviour.journey(self.slug, f"+{digits}", self.failure_codes).code
+        return {"exists": code != NOT_REGISTERED, "jid": jid_of(digits), "number": digits}
 
     def _state(self, instance: Instance) -> str:
-        return "close" if self._world.faults.is_closed(self.slug, instance.name) else instance.state
+        return "close" if self.world.faults.is_closed(self.slug, instance.name) else instance.state
 
     # Webhooks
 
@@ -339,34 +304,27 @@ class EvolutionSandbox:
             }
             self._post(instance, "messages.update", update)
 
-    def say(self, account: str, address: str, text: str) -> str:
-        """A person writes to an instance."""
-        return self._say(account, address, text, in_reply_to="")
-
-    def reply(self, message: SandboxMessage, words: str) -> None:
-        """The person answers the message."""
-        self._say(message.account, message.to, words, in_reply_to=message.provider_id)
-
-    def _say(self, account: str, address: str, text: str, in_reply_to: str) -> str:
+    def write(self, account: str, address: str, text: str, about: SandboxMessage | None = None) -> str:
+        """See Imitation."""
         instance = self._instances.get(account)
         if instance is None:
             raise ControlRefused(f"there is no instance {account}")
         digits = re.sub(r"\D", "", address)
-        key_id = "3A" + self._world.new_id(9).hex().upper()
+        key_id = "3A" + self.world.new_id(9).hex().upper()
         inbound: dict[str, Any] = {
-            "key": {"remoteJid": _jid(digits), "fromMe": False, "id": key_id},
+            "key": {"remoteJid": jid_of(digits), "fromMe": False, "id": key_id},
             "pushName": f"Pessoa {digits[-4:]}",
             "status": "DELIVERY_ACK",
             "message": {"conversation": text},
             "contextInfo": None,
             "messageType": "conversation",
-            "messageTimestamp": int(self._world.clock.now()),
+            "messageTimestamp": int(self.world.clock.now()),
             "instanceId": instance.id,
             "source": "android",
         }
-        if in_reply_to:
-            inbound["contextInfo"] = {"stanzaId": in_reply_to, "participant": f"{instance.number}@s.whatsapp.net"}
-        self._world.wrote(self, account, f"+{digits}", text)
+        if about is not None:
+            inbound["contextInfo"] = {"stanzaId": about.provider_id, "participant": f"{instance.number}@s.whatsapp.net"}
+        self.world.wrote(self, account, f"+{digits}", text)
         self._post(instance, "messages.upsert", inbound)
         return key_id
 
@@ -396,45 +354,10 @@ class EvolutionSandbox:
         def sign(body: bytes) -> Mapping[str, str]:
             secret = webhook.headers.get("jwt_key", "")
             return (
-                {**headers, "authorization": f"Bearer {token(secret, int(self._world.clock.now()))}"}
+                {**headers, "authorization": f"Bearer {token(secret, int(self.world.clock.now()))}"}
                 if secret
                 else headers
             )
 
         body = orjson.dumps(content)
-        self._world.postman.post(Webhook(self.slug, instance.name, url, body, "application/json", sign, RETRY))
-
-
-def evolution_error(status: int, message: object, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    """Evolution's error body."""
-    name = ERROR_NAMES.get(status, "Internal Server Error")
-    return json_response(status, {"status": status, "error": name, "response": {"message": message}}, headers)
-
-
-def token(secret: str, now: int) -> str:
-    """The JWT that Evolution sends when the webhook's headers hold `jwt_key`: HS256, ten minutes."""
-    claims = {"iat": now, "exp": now + 600, "app": "evolution", "action": "webhook"}
-    parts = [_base64url(orjson.dumps(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
-    signed = ".".join(parts)
-    return f"{signed}.{_base64url(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())}"
-
-
-def _base64url(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def _jid(digits: str) -> str:
-    """Baileys' address: the number as WhatsApp registered it, old Brazilian ones without the ninth digit."""
-    if len(digits) == 13 and digits.startswith("55") and digits[4] == "9" and int(digits[2:4]) > 28:
-        digits = digits[:4] + digits[5:]
-    return f"{digits}@s.whatsapp.net"
-
-
-def _subscription(asked: Mapping[str, Any]) -> Subscription:
-    return Subscription(
-        enabled=bool(asked.get("enabled", bool(asked.get("url")))),
-        url=str(asked.get("url", "")),
-        headers={str(name): str(value) for name, value in (asked.get("headers") or {}).items()},
-        by_events=bool(asked.get("byEvents", False)),
-        events=tuple(str(event) for event in asked.get("events") or ()),
-    )
+        self.world.postman.post(Webhook(self.slug, instance.name, url, body, "application/json", sign, RETRY))

@@ -11,8 +11,8 @@ import hmac
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Any
@@ -25,7 +25,9 @@ from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, World
+from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
+
+from .sandbox_errors import ERRORS, as_list, email_problem, resend_error
 
 MAX_BATCH = 100
 MAX_KEYS = 500_000
@@ -50,25 +52,6 @@ TEST_INBOXES = {
     "complained": Outcome(Step.COMPLAINED),
     "suppressed": Outcome(Step.FAILED, code="suppressed"),
 }
-ERRORS: dict[str, tuple[int, str]] = {
-    "missing_api_key": (401, "Missing API Key"),
-    "invalid_api_key": (403, "API key is invalid"),
-    "restricted_api_key": (401, "This API key is restricted to only send emails"),
-    "invalid_idempotency_key": (400, "The idempotency key must be between 1 and 256 characters long"),
-    "invalid_idempotent_request": (409, "This idempotency key has been used with a different payload"),
-    "concurrent_idempotent_requests": (409, "The original request is still being made"),
-    "validation_error": (422, "The request is not valid"),
-    "missing_required_field": (422, "The request is missing a required field"),
-    "not_found": (404, "The requested endpoint does not exist"),
-    "method_not_allowed": (405, "Method is not allowed for the requested path"),
-    "rate_limit_exceeded": (429, "Too many requests. You can only make a limited number of requests per second."),
-    "daily_quota_exceeded": (429, "You have reached your daily email sending quota"),
-    "monthly_quota_exceeded": (429, "You have reached your monthly email sending quota"),
-    "application_error": (500, "An unexpected error occurred"),
-    "internal_server_error": (500, "An unexpected error occurred"),
-}
-_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
-_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _LINK = re.compile(r"""href=["'](https?://[^"']+)""")
 
 
@@ -96,7 +79,7 @@ class _Wire:
     created_at: str
 
 
-class ResendSandbox:
+class ResendSandbox(Imitation):
     """The service."""
 
     slug = "resend"
@@ -106,24 +89,19 @@ class ResendSandbox:
         FailureCode("transient", 0.15),
         FailureCode("suppressed", 0.15),
     )
-    _routes = Routes(
+    routes = Routes(
         ("POST", "/emails", "send"),
         ("POST", "/emails/batch", "send_batch"),
         ("GET", "/emails/{id}", "fetch"),
         ("GET", "/domains", "domains"),
     )
-    operations = _routes.operations
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._teams: dict[str, Team] = {}
         self._buckets: dict[str, Bucket] = {}
         self._keys: OrderedDict[tuple[str, str], tuple[str, list[str]]] = OrderedDict()
         self.open_account({})
-
-    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
-        """See Imitation."""
-        return self._routes.match(method, path)
 
     def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
         """The address of `from`."""
@@ -147,25 +125,22 @@ class ResendSandbox:
         """See Imitation."""
         return resend_error("internal_server_error")
 
+    def codes(self) -> Collection[str]:
+        """See Imitation."""
+        return ERRORS
+
     def refusal(self, code: str) -> Response:
         """See Imitation."""
-        if code not in ERRORS:
-            raise ControlRefused(f"code must be one of {', '.join(ERRORS)}")
         return resend_error(code)
-
-    def faults_changed(self) -> None:
-        """Nothing here depends on it."""
 
     def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
         """An acceptance of an earlier run of the sandbox: its key still holds."""
         if idempotency_key:
             self._keys.setdefault((account, idempotency_key), (digest, []))[1].append(provider_id)
 
-    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+    def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
         """Register a team."""
-        if unknown := set(fields_given) - {each.name for each in fields(Team)}:
-            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
-        team = Team(**{**fields_given, "domains": tuple(fields_given.get("domains", ()))})
+        team = Team(**{**known_fields(Team, given), "domains": tuple(given.get("domains", ()))})
         if not team.api_key.startswith("re_") or not team.signing_secret.startswith("whsec_"):
             raise ControlRefused("api_key starts with re_, signing_secret with whsec_")
         for key in [key for key, other in self._teams.items() if other.name == team.name]:
@@ -193,7 +168,7 @@ class ResendSandbox:
         if team is None:
             return resend_error("invalid_api_key")
         bucket = self._buckets[team.name]
-        if self._world.settings.real_limits and (wait := bucket.take()):
+        if self.world.settings.real_limits and (wait := bucket.take()):
             return self.rate_limited(wait)
         match operation:
             case "send" | "send_batch":
@@ -203,7 +178,7 @@ class ResendSandbox:
             case _:
                 response = json_response(200, {"object": "list", "has_more": False, "data": _domains(team)})
         limit = str(team.requests_per_second)
-        left = str(bucket.remaining) if self._world.settings.real_limits else limit
+        left = str(bucket.remaining) if self.world.settings.real_limits else limit
         response.headers += (("ratelimit-limit", limit), ("ratelimit-remaining", left), ("ratelimit-reset", "1"))
         return response
 
@@ -213,7 +188,7 @@ class ResendSandbox:
             return resend_error("invalid_idempotency_key")
         digest = body_digest(request.body)
         if key and (known := self._keys.get((team.name, key))) is not None:
-            self._world.count(f"replayed.{self.slug}")
+            self.world.count(f"replayed.{self.slug}")
             return (
                 _accepted(known[1], batch=batch) if known[0] == digest else resend_error("invalid_idempotent_request")
             )
@@ -224,7 +199,9 @@ class ResendSandbox:
         emails = body if batch else [body]
         if batch and not (isinstance(body, list) and 1 <= len(body) <= MAX_BATCH):
             return resend_error("validation_error", f"The batch must hold 1 to {MAX_BATCH} emails")
-        problems = {index: problem for index, email in enumerate(emails) if (problem := _problem(team, email))}
+        problems = {
+            index: problem for index, email in enumerate(emails) if (problem := email_problem(team.domains, email))
+        }
         permissive = batch and request.headers.get("x-batch-validation", "strict") == "permissive"
         if problems and not permissive:
             name, text, status = next(iter(problems.values()))
@@ -240,13 +217,13 @@ class ResendSandbox:
         return _accepted(ids, batch=batch, errors=errors if permissive else None)
 
     def _accept(self, team: Team, email: Mapping[str, Any], key: str, request_body: bytes) -> str:
-        to = _as_list(email["to"])
+        to = as_list(email["to"])
         address = parseaddr(to[0])[1].lower()
         tags = {str(tag["name"]): str(tag["value"]) for tag in email.get("tags") or ()}
         headers = {str(name).lower(): str(value) for name, value in (email.get("headers") or {}).items()}
         html = str(email.get("html") or "")
-        email_id = str(uuid.UUID(bytes=self._world.new_id(16), version=4))
-        self._world.accept(
+        email_id = str(uuid.UUID(bytes=self.world.new_id(16), version=4))
+        self.world.accept(
             self,
             account=team.name,
             sender=parseaddr(str(email["from"]))[1],
@@ -258,12 +235,12 @@ class ResendSandbox:
             reference=tags.get("reference", ""),
             idempotency_key=key,
             wire=_Wire(str(email["from"]), to, html, tags, headers, _now()),
-            journey=self._world.behaviour.journey(self.slug, address, self.failure_codes, preset=_test_inbox(address)),
+            journey=self.world.behaviour.journey(self.slug, address, self.failure_codes, preset=_test_inbox(address)),
         )
         return email_id
 
     def _fetch(self, team: Team, email_id: str) -> Response:
-        message = self._world.phones.message(email_id)
+        message = self.world.phones.message(email_id)
         if message is None or message.account != team.name or message.service != self.slug:
             return resend_error("not_found", "Email not found")
         wire: _Wire = message.wire
@@ -325,27 +302,24 @@ class ResendSandbox:
             facts["click"] = {"ipAddress": "192.0.2.1", "link": url, "timestamp": _now(), "userAgent": agent}
         self._post(team, message.sender, event, facts)
 
-    def say(self, account: str, address: str, text: str) -> str:
-        """A person writes an e-mail to the team."""
-        return self._say(account, address, text, about=None)
-
-    def reply(self, message: SandboxMessage, words: str) -> None:
+    def react(self, message: SandboxMessage, words: str) -> None:
         """The person leaves the list by one click if they want to and the e-mail offers it, else writes back."""
         wire: _Wire = message.wire
         url = wants_out(words, wire.headers)
         if url:
-            self._world.phones.note(message.to, self._world.clock.now(), self.slug, message.account, "unsubscribed")
-            self._world.count(f"unsubscribed.{self.slug}")
-            self._world.postman.post(unsubscribe_webhook(self.slug, message.sender, url))
+            self.world.phones.note(message.to, self.world.clock.now(), self.slug, message.account, "unsubscribed")
+            self.world.count(f"unsubscribed.{self.slug}")
+            self.world.postman.post(unsubscribe_webhook(self.slug, message.sender, url))
         else:
-            self._say(message.account, message.to, words, about=message)
+            self.write(message.account, message.to, words, message)
 
-    def _say(self, account: str, address: str, text: str, about: SandboxMessage | None) -> str:
+    def write(self, account: str, address: str, text: str, about: SandboxMessage | None = None) -> str:
+        """See Imitation."""
         team = self._team(account)
         if team is None:
             raise ControlRefused(f"there is no team {account}")
-        email_id = str(uuid.UUID(bytes=self._world.new_id(16), version=4))
-        self._world.wrote(self, account, address.lower(), text)
+        email_id = str(uuid.UUID(bytes=self.world.new_id(16), version=4))
+        self.world.wrote(self, account, address.lower(), text)
         own = about.sender if about else f"contato@{next(iter(team.domains), 'example.com')}"
         facts: dict[str, Any] = {
             "email_id": email_id,
@@ -367,25 +341,18 @@ class ResendSandbox:
     def _post(self, team: Team, sender: str, event: str, facts: dict[str, Any]) -> None:
         if not team.webhook_url:
             return
-        event_id = "msg_" + base64.b32encode(self._world.new_id(16)).decode().rstrip("=").lower()
+        event_id = "msg_" + base64.b32encode(self.world.new_id(16)).decode().rstrip("=").lower()
         body = json_response(200, {"type": event, "created_at": _now(), "data": facts}).body
 
         def sign(content: bytes) -> Mapping[str, str]:
-            timestamp = str(int(self._world.clock.now()))
+            timestamp = str(int(self.world.clock.now()))
             secret = base64.b64decode(team.signing_secret.removeprefix("whsec_"))
             signed = f"{event_id}.{timestamp}.".encode() + content
             mark = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
             return {"svix-id": event_id, "svix-timestamp": timestamp, "svix-signature": f"v1,{mark}"}
 
         webhook = Webhook(self.slug, sender, team.webhook_url, body, "application/json", sign, RETRY)
-        self._world.postman.post(webhook)
-
-
-def resend_error(name: str, text: str = "", *, status: int = 0, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    """Resend's error body."""
-    known_status, known_text = ERRORS[name]
-    status = status or known_status
-    return json_response(status, {"statusCode": status, "name": name, "message": text or known_text}, headers)
+        self.world.postman.post(webhook)
 
 
 def _accepted(ids: list[str], *, batch: bool, errors: list[dict[str, Any]] | None = None) -> Response:
@@ -395,37 +362,6 @@ def _accepted(ids: list[str], *, batch: bool, errors: list[dict[str, Any]] | Non
     if errors is not None:
         content["errors"] = errors
     return json_response(200, content)
-
-
-def _problem(team: Team, email: object) -> tuple[str, str, int] | None:
-    """Name, text and status (0 = the name's own) of what is wrong with one e-mail."""
-    if not isinstance(email, dict):
-        return "validation_error", "The email must be an object", 0
-    for name in ("from", "to", "subject"):
-        if not email.get(name):
-            return "missing_required_field", f"Missing `{name}` field.", 0
-    if not any(email.get(name) for name in ("html", "text", "template")):
-        return "missing_required_field", "Missing `html` or `text` field.", 0
-    shape = "The email address needs to follow the `email@example.com` or `Name <email@example.com>` format."
-    sender = parseaddr(str(email["from"]))[1]
-    if not _ADDRESS.fullmatch(sender):
-        return "validation_error", f"Invalid `from` field. {shape}", 0
-    to = _as_list(email["to"])
-    if not 1 <= len(to) <= 50 or not all(_ADDRESS.fullmatch(parseaddr(each)[1]) for each in to):
-        return "validation_error", f"Invalid `to` field. {shape}", 0
-    domain = sender.rpartition("@")[2].lower()
-    if team.domains and domain not in team.domains:
-        text = f"The {domain} domain is not verified. Please, add and verify your domain on https://resend.com/domains"
-        return "validation_error", text, 403
-    for tag in email.get("tags") or ():
-        if not (_TAG.fullmatch(str(tag.get("name", ""))) and _TAG.fullmatch(str(tag.get("value", "")))):
-            text = "Tags should only contain ASCII letters, numbers, underscores, or dashes."
-            return "validation_error", text, 0
-    return None
-
-
-def _as_list(value: Any) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
 def _domains(team: Team) -> list[dict[str, Any]]:

@@ -107,7 +107,12 @@ class ControlApi:
         return json_response(200, {"faults": faults, "kinds": EXPLANATIONS})
 
     def _add_fault(self, request: Request) -> Response:
-        fault = self._world.faults.add(request.json())
+        description = request.json()
+        if description.get("kind") == "refuse" and description.get("service", "*") != "*":
+            codes = self._service(description["service"]).codes()
+            if description.get("code") not in codes:
+                raise ControlRefused(f"code must be one of {', '.join(codes)}")
+        fault = self._world.faults.add(description)
         self._tell_services()
         return json_response(201, fault.public())
 
@@ -164,7 +169,7 @@ class ControlApi:
     def _say(self, request: Request) -> Response:
         fields = request.json()
         service = self._service(fields["service"])
-        inbound_id = service.say(str(fields["account"]), str(fields["from"]), str(fields["text"]))
+        inbound_id = service.write(str(fields["account"]), str(fields["from"]), str(fields["text"]))
         return json_response(201, {"id": inbound_id})
 
     def _change_webhooks(self, request: Request) -> Response:

@@ -81,7 +81,8 @@ class Sandbox:
                 case FaultKind.SERVER_ERROR:
                     response = service.broken()
                 case FaultKind.REFUSE:
-                    response = service.refusal(fault.code)
+                    known = fault.code in service.codes()
+                    response = service.refusal(fault.code) if known else service.broken()
                 case FaultKind.SERVER_ERROR_AFTER:
                     self._answer(service, operation, arguments, request)
                     response = service.broken()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 import itertools
 import os
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .behaviour import Behaviour, FailureCode, Journey, Shares, Step
 from .clock import Clock
@@ -15,7 +17,11 @@ from .faults import FaultKind, Faults
 from .log import Acceptance, AcceptanceLog, body_digest
 from .phones import Phones, SandboxMessage
 from .postman import Postman
+from .routes import Routes
 from .wire import Request, Response
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,58 +43,93 @@ class ControlRefused(ValueError):
     """What the control API was asked makes no sense; the text says why."""
 
 
-class Imitation(Protocol):
+class Imitation(abc.ABC):
     """One imitated service, mounted at `/<slug>`."""
 
     slug: str
     title: str
-    operations: tuple[str, ...]
     failure_codes: tuple[FailureCode, ...]
+    routes: Routes
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The names that a fault may be narrowed to."""
+        return self.routes.operations
 
     def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
         """The operation that a request is for, with what the path names; None = the service has no such route."""
+        return self.routes.match(method, path)
 
     def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
         """Which of our sender identities a request uses, for faults that concern one sender only."""
+        return arguments[0] if arguments else ""
 
+    @abc.abstractmethod
     def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
         """Do what the request says and answer as the provider would."""
 
+    @abc.abstractmethod
     def unknown_route(self, request: Request) -> Response:
         """The provider's answer to a path it does not have."""
 
+    @abc.abstractmethod
     def rate_limited(self, retry_after: float) -> Response:
         """The provider's answer to too many requests."""
 
+    @abc.abstractmethod
     def broken(self) -> Response:
         """The provider's answer when it fails itself."""
 
+    @abc.abstractmethod
     def refusal(self, code: str) -> Response:
-        """The provider's answer with one of its error codes. Raises ControlRefused for one it does not have."""
+        """The provider's answer with one of its error codes."""
 
-    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
-        """An acceptance that an earlier run of the sandbox logged, for services that dedupe."""
+    @abc.abstractmethod
+    def codes(self) -> Collection[str]:
+        """The error codes that `refusal` knows."""
 
-    def open_account(self, fields: dict[str, Any]) -> dict[str, Any]:
+    @abc.abstractmethod
+    def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
         """Register (or replace) an account; returns everything a client needs. Raises ControlRefused."""
 
+    @abc.abstractmethod
     def accounts(self) -> list[dict[str, Any]]:
         """What is registered."""
 
+    @abc.abstractmethod
     def report(self, message: SandboxMessage, step: Step) -> None:
         """Send the webhook for one step of a message, if the account wants it."""
 
-    def say(self, account: str, address: str, text: str) -> str:
-        """A person writes to this account: send the inbound webhook; returns its id. Raises ControlRefused."""
+    @abc.abstractmethod
+    def write(self, account: str, address: str, text: str, about: SandboxMessage | None = None) -> str:
+        """A person writes to an account, perhaps about a message: send the inbound webhook; returns its id.
 
-    def reply(self, message: SandboxMessage, words: str) -> None:
+        Raises ControlRefused.
+        """
+
+    def react(self, message: SandboxMessage, words: str) -> None:
         """The person reacts to a message in words, or leaves the list, as one does in this channel."""
+        self.write(message.account, message.to, words, message)
 
-    def faults_changed(self) -> None:
-        """Faults were switched on or off (an instance may have gone)."""
+    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:  # noqa: B027
+        """An acceptance that an earlier run of the sandbox logged; only services that dedupe care."""
 
-    def clear(self) -> None:
+    def faults_changed(self) -> None:  # noqa: B027
+        """Faults were switched on or off; only services with instances care."""
+
+    def clear(self) -> None:  # noqa: B027
         """Forget messages, keep accounts."""
+
+
+def known_fields(kind: type[DataclassInstance], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields of an account. Raises ControlRefused for one it does not have."""
+    known = {each.name for each in fields(kind)}
+    if unknown := set(given) - known:
+        raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    return dict(given)
 
 
 class World:
@@ -180,7 +221,7 @@ class World:
 
     def _report(self, service: Imitation, message: SandboxMessage, journey: Journey, step: Step) -> None:
         if step is Step.REPLIED:
-            service.reply(message, journey.words)
+            service.react(message, journey.words)
         else:
             service.report(message, step)
 

@@ -10,7 +10,8 @@ import base64
 import binascii
 import hmac
 import re
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -19,8 +20,9 @@ from integrations.sandbox.behaviour import FailureCode, Journey, Step
 from integrations.sandbox.faults import FaultKind
 from integrations.sandbox.mailbox import unsubscribe_webhook, wants_out
 from integrations.sandbox.phones import SandboxMessage
+from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, World
+from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
 
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024
@@ -52,12 +54,12 @@ class _Envelope:
     seconds: float = 0.0
 
 
-class SmtpSandbox:
+class SmtpSandbox(Imitation):
     """The service. It has no HTTP routes; its port is its own."""
 
     slug = "smtp"
     title = "SMTP"
-    operations = ("send",)
+    routes = Routes()
     failure_codes: tuple[FailureCode, ...] = (
         FailureCode("5.1.1", 0.8),
         FailureCode("5.2.2", 0.1),
@@ -65,7 +67,7 @@ class SmtpSandbox:
     )
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._mailbox = Mailbox()
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
@@ -73,7 +75,7 @@ class SmtpSandbox:
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
-        settings = self._world.settings
+        settings = self.world.settings
         self._server = await asyncio.start_server(self._serve, settings.host, settings.smtp_port, limit=MAX_LINE_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -85,15 +87,16 @@ class SmtpSandbox:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
-    # Imitation: what has no meaning for SMTP answers "no such thing"
+    # What has no meaning for SMTP answers "no such thing"
 
-    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
-        """No HTTP here."""
-        return None
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Only one."""
+        return ("send",)
 
-    def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
-        """Not asked over HTTP."""
-        return ""
+    def codes(self) -> Collection[str]:
+        """Enhanced status codes."""
+        return BOUNCES
 
     def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
         """Not asked over HTTP."""
@@ -115,40 +118,29 @@ class SmtpSandbox:
         """Not asked over HTTP."""
         return json_response(400, {"error": code})
 
-    def faults_changed(self) -> None:
-        """Nothing here depends on it."""
-
-    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
-        """SMTP drops no repetitions."""
-
-    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+    def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
         """Change the login."""
-        if unknown := set(fields_given) - {each.name for each in fields(Mailbox)}:
-            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
-        self._mailbox = Mailbox(**fields_given)
+        self._mailbox = Mailbox(**known_fields(Mailbox, given))
         return self.accounts()[0]
 
     def accounts(self) -> list[dict[str, Any]]:
         """See Imitation."""
         return [{**asdict(self._mailbox), "port": self.port}]
 
-    def clear(self) -> None:
-        """Nothing but the account is kept here."""
-
     def report(self, message: SandboxMessage, step: Step) -> None:
         """SMTP reports nothing after acceptance."""
 
-    def say(self, account: str, address: str, text: str) -> str:
+    def write(self, account: str, address: str, text: str, about: SandboxMessage | None = None) -> str:
         """There is no inbound mail here."""
         raise ControlRefused("nobody can write back by SMTP here; use the resend service for inbound mail")
 
-    def reply(self, message: SandboxMessage, words: str) -> None:
+    def react(self, message: SandboxMessage, words: str) -> None:
         """The person leaves the list by one click if they want to and the e-mail offers it."""
         url = wants_out(words, message.wire)
         if url:
-            self._world.phones.note(message.to, self._world.clock.now(), self.slug, message.account, "unsubscribed")
-            self._world.count(f"unsubscribed.{self.slug}")
-            self._world.postman.post(unsubscribe_webhook(self.slug, message.sender, url))
+            self.world.phones.note(message.to, self.world.clock.now(), self.slug, message.account, "unsubscribed")
+            self.world.count(f"unsubscribed.{self.slug}")
+            self.world.postman.post(unsubscribe_webhook(self.slug, message.sender, url))
 
     # SMTP
 
@@ -235,8 +227,8 @@ class SmtpSandbox:
         if found is None or "@" not in found[1]:
             return "501 5.1.3 Bad recipient address syntax"
         address = found[1].lower()
-        for fault in self._world.faults.strike_request(self.slug, "send", envelope.sender):
-            self._world.count(f"fault.{fault.kind.value}")
+        for fault in self.world.faults.strike_request(self.slug, "send", envelope.sender):
+            self.world.count(f"fault.{fault.kind.value}")
             if fault.kind is FaultKind.LATENCY:
                 envelope.seconds += fault.seconds
             elif fault.kind is FaultKind.RATE_LIMIT:
@@ -282,9 +274,9 @@ class SmtpSandbox:
         message = message_from_bytes(content, policy=policy.default)
         headers = {name.lower(): str(value) for name, value in message.items() if name.lower().startswith("list-")}
         message_id = str(message.get("message-id", "")).strip("<> ")
-        queue_id = self._world.new_id(6).hex().upper()
+        queue_id = self.world.new_id(6).hex().upper()
         for number, recipient in enumerate(envelope.recipients):
-            self._world.accept(
+            self.world.accept(
                 self,
                 account=self._mailbox.username,
                 sender=envelope.sender,
@@ -301,7 +293,7 @@ class SmtpSandbox:
         return queue_id
 
     def _journey(self, address: str) -> Journey:
-        return self._world.behaviour.journey(self.slug, address, self.failure_codes)
+        return self.world.behaviour.journey(self.slug, address, self.failure_codes)
 
 
 class _Speaker:

@@ -11,9 +11,8 @@ import hashlib
 import hmac
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from email.utils import formatdate
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,8 +21,17 @@ from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, World
+from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
 
+from .sandbox_contents import (
+    SMS_STATUS,
+    WHATSAPP_STATUS,
+    Wire,
+    message_resource,
+    segments_of,
+    shown_address,
+    shown_sender,
+)
 from .sandbox_errors import ERRORS, twilio_error
 
 MAX_LISTED = 20_000
@@ -31,8 +39,6 @@ MAX_LISTED = 20_000
 RETRY = RetryRule((1.0,), only_without_answer=True)
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
 START_WORDS = frozenset({"start", "unstop", "yes"})
-SMS_STATUS = {Step.SENT: "sent", Step.DELIVERED: "delivered", Step.FAILED: "undelivered"}
-WHATSAPP_STATUS = {Step.SENT: "sent", Step.DELIVERED: "delivered", Step.READ: "read", Step.FAILED: "failed"}
 SMS_FAILURES = (FailureCode("30003", 0.5), FailureCode("30005", 0.3), FailureCode("30006", 0.2))
 WHATSAPP_FAILURES = (FailureCode("63024", 0.6), FailureCode("63032", 0.2), FailureCode("63016", 0.2))
 
@@ -51,16 +57,6 @@ class Account:
 
 
 @dataclass(slots=True)
-class _Wire:
-    """What callbacks and the list need to know of a message."""
-
-    status_callback: str
-    messaging_service_sid: str
-    segments: int
-    whatsapp: bool
-
-
-@dataclass(slots=True)
 class _Book:
     """What one account has sent, and who has replied STOP to whom."""
 
@@ -69,29 +65,24 @@ class _Book:
     last_sender: dict[str, str] = field(default_factory=dict)
 
 
-class TwilioSandbox:
+class TwilioSandbox(Imitation):
     """The service."""
 
     slug = "twilio"
     title = "Twilio"
     failure_codes: tuple[FailureCode, ...] = SMS_FAILURES
-    _routes = Routes(
+    routes = Routes(
         ("POST", "/2010-04-01/Accounts/{account_sid}/Messages.json", "send"),
         ("GET", "/2010-04-01/Accounts/{account_sid}/Messages.json", "list"),
         ("GET", "/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json", "fetch"),
         ("GET", "/2010-04-01/Accounts/{account_sid}.json", "account"),
     )
-    operations = _routes.operations
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._accounts: dict[str, Account] = {}
         self._books: dict[str, _Book] = {}
         self.open_account({"account_sid": f"AC{1:032x}"})
-
-    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
-        """See Imitation."""
-        return self._routes.match(method, path)
 
     def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
         """The From address, else the messaging service, else the account."""
@@ -112,25 +103,19 @@ class TwilioSandbox:
         """See Imitation."""
         return twilio_error("20500")
 
+    def codes(self) -> Collection[str]:
+        """See Imitation."""
+        return ERRORS
+
     def refusal(self, code: str) -> Response:
         """See Imitation."""
-        if code not in ERRORS:
-            raise ControlRefused(f"code must be one of {', '.join(ERRORS)}")
         return twilio_error(code)
 
-    def faults_changed(self) -> None:
-        """Nothing here depends on it."""
-
-    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
-        """Twilio has no idempotency key to remember."""
-
-    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+    def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
         """Register an account."""
-        if unknown := set(fields_given) - {each.name for each in fields(Account)}:
-            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
-        if not re.fullmatch(r"AC[0-9a-f]{32}", str(fields_given.get("account_sid", ""))):
+        if not re.fullmatch(r"AC[0-9a-f]{32}", str(given.get("account_sid", ""))):
             raise ControlRefused("account_sid must be AC and 32 hexadecimal digits")
-        account = Account(**{**fields_given, "numbers": tuple(fields_given.get("numbers", ()))})
+        account = Account(**{**known_fields(Account, given), "numbers": tuple(given.get("numbers", ()))})
         self._accounts[account.account_sid] = account
         self._books.setdefault(account.account_sid, _Book())
         return asdict(account)
@@ -163,10 +148,10 @@ class TwilioSandbox:
             case "list":
                 return self._list(account, book, request)
             case "fetch":
-                message = self._world.phones.message(arguments[1])
+                message = self.world.phones.message(arguments[1])
                 if message is None or message.account != account.account_sid:
                     return twilio_error("20404", f"The requested resource {request.path} was not found")
-                return json_response(200, _resource(message))
+                return json_response(200, message_resource(message))
             case _:
                 content = {"sid": account.account_sid, "friendly_name": "Batuta Sandbox", "status": account.status}
                 return json_response(200, {**content, "type": "Full", "auth_token": None, "uri": request.path})
@@ -185,13 +170,13 @@ class TwilioSandbox:
             return problem
         if not whatsapp and (sender or service_sid, person) in book.stopped:
             return twilio_error("21610")
-        segments = _segments(body)
-        sid = ("MM" if form.get("MediaUrl") else "SM") + self._world.new_id(16).hex()
+        segments = segments_of(body)
+        sid = ("MM" if form.get("MediaUrl") else "SM") + self.world.new_id(16).hex()
         text = body or f"[template {content_sid}] {form.get('ContentVariables', '')}"
-        journey = self._world.behaviour.journey(
+        journey = self.world.behaviour.journey(
             "twilio.whatsapp" if whatsapp else self.slug, person, WHATSAPP_FAILURES if whatsapp else SMS_FAILURES
         )
-        message = self._world.accept(
+        message = self.world.accept(
             self,
             account=account.account_sid,
             sender=sender or service_sid,
@@ -200,12 +185,12 @@ class TwilioSandbox:
             request_body=request.body,
             text=text,
             reference=_reference(form.get("StatusCallback", "")),
-            wire=_Wire(form.get("StatusCallback", ""), service_sid, segments, whatsapp),
+            wire=Wire(form.get("StatusCallback", ""), service_sid, segments, whatsapp),
             journey=journey,
         )
         book.messages.append(message)
         book.last_sender[person] = message.sender
-        resource = _resource(message)
+        resource = message_resource(message)
         if service_sid:
             resource |= {"status": "accepted", "num_segments": "0", "from": None}
         return json_response(201, resource)
@@ -234,9 +219,9 @@ class TwilioSandbox:
         page = int(query["Page"]) if query.get("Page", "").isdigit() else 0
         wanted_to, wanted_from = query.get("To", ""), query.get("From", "")
         found = [
-            _resource(message)
+            message_resource(message)
             for message in reversed(book.messages)
-            if (not wanted_to or _shown(message, message.to) == wanted_to)
+            if (not wanted_to or shown_address(message, message.to) == wanted_to)
             and (not wanted_from or message.sender == wanted_from)
         ]
         uri = f"/2010-04-01/Accounts/{account.account_sid}/Messages.json"
@@ -265,7 +250,7 @@ class TwilioSandbox:
 
     def report(self, message: SandboxMessage, step: Step) -> None:
         """Call the message's StatusCallback."""
-        wire: _Wire = message.wire
+        wire: Wire = message.wire
         account = self._accounts.get(message.account)
         status = (WHATSAPP_STATUS if wire.whatsapp else SMS_STATUS).get(step)
         if account is None or status is None or not wire.status_callback:
@@ -276,8 +261,8 @@ class TwilioSandbox:
             "MessageStatus": status,
             "SmsStatus": status,
             "AccountSid": message.account,
-            "From": _sender(message),
-            "To": _shown(message, message.to),
+            "From": shown_sender(message),
+            "To": shown_address(message, message.to),
             "ApiVersion": "2010-04-01",
         }
         if wire.messaging_service_sid:
@@ -290,39 +275,32 @@ class TwilioSandbox:
                 form["EventType"] = step.value.upper()
         self._post(account, message.sender, wire.status_callback, form)
 
-    def say(self, account: str, address: str, text: str) -> str:
+    def write(self, account: str, address: str, text: str, about: SandboxMessage | None = None) -> str:
         """A person writes to the number that wrote to them last (or to the account's first)."""
-        return self._say(account, address, text, None)
-
-    def reply(self, message: SandboxMessage, words: str) -> None:
-        """The person answers the message."""
-        self._say(message.account, message.to, words, message)
-
-    def _say(self, account_sid: str, address: str, text: str, about: SandboxMessage | None) -> str:
-        account = self._accounts.get(account_sid)
-        if account is None:
-            raise ControlRefused(f"there is no account {account_sid}")
-        book = self._books[account_sid]
+        owner = self._accounts.get(account)
+        if owner is None:
+            raise ControlRefused(f"there is no account {account}")
+        book = self._books[account]
         person = address.removeprefix("whatsapp:")
-        own = about.sender if about else book.last_sender.get(person) or next(iter(account.numbers), "")
+        own = about.sender if about else book.last_sender.get(person) or next(iter(owner.numbers), "")
         whatsapp = own.startswith("whatsapp:") or address.startswith("whatsapp:")
         word = text.strip().casefold()
         if not whatsapp and word in STOP_WORDS:
             book.stopped.add((own, person))
         elif word in START_WORDS:
             book.stopped.discard((own, person))
-        sid = "SM" + self._world.new_id(16).hex()
+        sid = "SM" + self.world.new_id(16).hex()
         prefix = "whatsapp:" if whatsapp else ""
         form = {
             "MessageSid": sid,
             "SmsMessageSid": sid,
             "SmsSid": sid,
-            "AccountSid": account_sid,
+            "AccountSid": account,
             "From": prefix + person,
             "To": prefix + own.removeprefix("whatsapp:"),
             "Body": text,
             "NumMedia": "0",
-            "NumSegments": str(_segments(text)),
+            "NumSegments": str(segments_of(text)),
             "SmsStatus": "received",
             "ApiVersion": "2010-04-01",
         }
@@ -330,17 +308,17 @@ class TwilioSandbox:
             form |= {"WaId": person.removeprefix("+"), "ProfileName": f"Pessoa {person[-4:]}", "MessageType": "text"}
             if about is not None:
                 form |= {"OriginalRepliedMessageSid": about.provider_id, "OriginalRepliedMessageSender": form["To"]}
-        self._world.wrote(self, account_sid, person, text)
-        if account.inbound_url:
-            self._post(account, own, account.inbound_url, form)
+        self.world.wrote(self, account, person, text)
+        if owner.inbound_url:
+            self._post(owner, own, owner.inbound_url, form)
         return sid
 
     def _post(self, account: Account, sender: str, url: str, form: dict[str, str]) -> None:
         headers = {
             "x-twilio-signature": signature(account.auth_token, url, form),
-            "i-twilio-idempotency-token": self._world.new_id(16).hex(),
+            "i-twilio-idempotency-token": self.world.new_id(16).hex(),
         }
-        self._world.postman.post(
+        self.world.postman.post(
             Webhook(
                 service=self.slug,
                 sender=sender,
@@ -370,61 +348,3 @@ def _basic(header: str) -> tuple[str, str]:
 def _reference(callback: str) -> str:
     found = re.search(r"[?&]reference=([^&]*)", callback)
     return found[1] if found else ""
-
-
-def _segments(text: str) -> int:
-    single, joined = (160, 153) if all(_is_gsm(character) for character in text) else (70, 67)
-    return 1 if len(text) <= single else -(-len(text) // joined)
-
-
-def _is_gsm(character: str) -> bool:
-    return character.isascii() or character in "£¥èéùìòÇØøÅåΔΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà"
-
-
-def _shown(message: SandboxMessage, address: str) -> str:
-    wire: _Wire = message.wire
-    return f"whatsapp:{address}" if wire.whatsapp else address
-
-
-def _sender(message: SandboxMessage) -> str:
-    """The From of a message sent through a messaging service is a number of its pool."""
-    wire: _Wire = message.wire
-    return _shown(message, "+15005550006") if message.sender == wire.messaging_service_sid else message.sender
-
-
-def _status(message: SandboxMessage) -> str:
-    wire: _Wire = message.wire
-    names: Mapping[Step, str] = WHATSAPP_STATUS if wire.whatsapp else SMS_STATUS
-    order: Sequence[Step] = (message.state, Step.READ, Step.DELIVERED)
-    if message.state is Step.ACCEPTED:
-        return "queued"
-    return next(names[step] for step in order if step in names)
-
-
-def _resource(message: SandboxMessage) -> dict[str, Any]:
-    """A Message as the API shows it."""
-    wire: _Wire = message.wire
-    uri = f"/2010-04-01/Accounts/{message.account}/Messages/{message.provider_id}"
-    failed = message.state is Step.FAILED
-    return {
-        "account_sid": message.account,
-        "api_version": "2010-04-01",
-        "body": message.text,
-        "date_created": formatdate(message.at).replace("-0000", "+0000"),
-        "date_sent": formatdate(message.state_at).replace("-0000", "+0000") if message.state_at else None,
-        "date_updated": formatdate(message.state_at or message.at).replace("-0000", "+0000"),
-        "direction": "outbound-api",
-        "error_code": int(message.code) if failed else None,
-        "error_message": ERRORS[message.code].text if failed and message.code in ERRORS else None,
-        "from": _sender(message),
-        "messaging_service_sid": wire.messaging_service_sid or None,
-        "num_media": "1" if message.provider_id.startswith("MM") else "0",
-        "num_segments": str(wire.segments),
-        "price": None,
-        "price_unit": "USD",
-        "sid": message.provider_id,
-        "status": _status(message),
-        "subresource_uris": {"media": f"{uri}/Media.json"},
-        "to": _shown(message, message.to),
-        "uri": f"{uri}.json",
-    }

@@ -9,8 +9,8 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from integrations.sandbox.behaviour import FailureCode, Step
@@ -19,9 +19,10 @@ from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, World
+from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
 
 from .sandbox_errors import ERRORS, graph_error, status_error
+from .sandbox_numbers import Number, number_facts, only
 from .sandbox_templates import DEFAULT_TEMPLATES, TemplateShelf
 
 MAX_BATCH = 100
@@ -34,21 +35,6 @@ MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
 
 
 @dataclass(slots=True)
-class Number:
-    """One business phone number with the app that it is connected to."""
-
-    phone_number_id: str
-    waba_id: str = "200000000000001"
-    display_phone_number: str = "+55 11 4000-0001"
-    verified_name: str = "Batuta Sandbox"
-    token: str = "sandbox-token"  # noqa: S105 -- opens nothing
-    app_secret: str = "sandbox-app-secret"  # noqa: S105 -- guards nothing
-    webhook_url: str = ""
-    messages_per_second: int = 80
-    messaging_limit: str = "TIER_UNLIMITED"
-
-
-@dataclass(slots=True)
 class _Wire:
     """What status webhooks need to know of a message."""
 
@@ -57,7 +43,7 @@ class _Wire:
     category: str
 
 
-class WhatsAppCloudSandbox:
+class WhatsAppCloudSandbox(Imitation):
     """The service."""
 
     slug = "whatsapp_cloud"
@@ -67,7 +53,7 @@ class WhatsAppCloudSandbox:
         FailureCode("131049", 0.3),
         FailureCode("131050", 0.1),
     )
-    _routes = Routes(
+    routes = Routes(
         ("POST", "/v[0-9.]+/{phone_number_id}/messages", "send"),
         ("POST", "/v[0-9.]+/{phone_number_id}/marketing_messages", "send"),
         ("GET", "/v[0-9.]+/{waba_id}/message_templates", "templates"),
@@ -76,10 +62,9 @@ class WhatsAppCloudSandbox:
         ("POST", "/v[0-9.]+/{phone_number_id}/media", "media"),
         ("GET", "/v[0-9.]+/{phone_number_id}", "phone_number"),
     )
-    operations = _routes.operations
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._numbers: dict[str, Number] = {}
         self._shelves: dict[str, TemplateShelf] = {}
         self._buckets: dict[str, Bucket] = {}
@@ -91,14 +76,6 @@ class WhatsAppCloudSandbox:
             )
 
     # Routing and failures
-
-    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
-        """See Imitation."""
-        return self._routes.match(method, path)
-
-    def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
-        """The phone number id (the account id for templates)."""
-        return arguments[0]
 
     def unknown_route(self, request: Request) -> Response:
         """See Imitation."""
@@ -112,29 +89,23 @@ class WhatsAppCloudSandbox:
         """Graph's transient failure."""
         return graph_error("131000", status=500)
 
+    def codes(self) -> Collection[str]:
+        """See Imitation."""
+        return ERRORS
+
     def refusal(self, code: str) -> Response:
         """See Imitation."""
-        if code not in ERRORS:
-            raise ControlRefused(f"code must be one of {', '.join(ERRORS)}")
         return graph_error(code)
-
-    def faults_changed(self) -> None:
-        """Nothing here depends on it."""
-
-    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
-        """WhatsApp has no idempotency key to remember."""
 
     # Accounts
 
-    def open_account(self, fields_given: dict[str, Any]) -> dict[str, Any]:
+    def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
         """Register a number; `templates` (as Graph lists them) are added to its account's."""
-        given = dict(fields_given)
+        given = dict(given)
         templates = given.pop("templates", ())
-        if unknown := set(given) - {each.name for each in fields(Number)}:
-            raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}")
         if not re.fullmatch(r"\d+", str(given.get("phone_number_id", ""))):
             raise ControlRefused("phone_number_id must be digits")
-        number = Number(**given)
+        number = Number(**known_fields(Number, given))
         self._numbers[number.phone_number_id] = number
         self._buckets[number.phone_number_id] = Bucket(number.messages_per_second, number.messages_per_second)
         shelf = self._shelves.setdefault(number.waba_id, TemplateShelf(DEFAULT_TEMPLATES))
@@ -169,15 +140,15 @@ class WhatsAppCloudSandbox:
             if operation == "send":
                 return self._send(number, request)
             if operation == "media":
-                return json_response(200, {"id": str(int.from_bytes(self._world.new_id(6), "big"))})
-            return json_response(200, _only(_number_info(number), request.query.get("fields", "")))
+                return json_response(200, {"id": str(int.from_bytes(self.world.new_id(6), "big"))})
+            return json_response(200, only(number_facts(number), request.query.get("fields", "")))
         numbers = [each for each in self._numbers.values() if each.waba_id == arguments[0]]
         if not numbers:
             return self._unknown_object(request, arguments[0], token)
         if token not in {each.token for each in numbers}:
             return graph_error("190")
         if operation == "phone_numbers":
-            return json_response(200, {"data": [_number_info(each) for each in numbers], "paging": {}})
+            return json_response(200, {"data": [number_facts(each) for each in numbers], "paging": {}})
         shelf = self._shelves[arguments[0]]
         return shelf.listing(request) if operation == "templates" else shelf.create(request)
 
@@ -213,7 +184,7 @@ class WhatsAppCloudSandbox:
             return graph_error("100", message="(#100) Param biz_opaque_callback_data must be at most 512 characters")
         if digits == re.sub(r"\D", "", number.display_phone_number):
             return graph_error("131021")
-        if self._world.settings.real_limits:
+        if self.world.settings.real_limits:
             if self._buckets[number.phone_number_id].take():
                 return graph_error("130429")
             if not self._pairs.passes(number.phone_number_id, digits or user_id):
@@ -254,11 +225,11 @@ class WhatsAppCloudSandbox:
     ) -> Response:
         wa_id = whatsapp_id(digits)
         address = f"+{digits}" if digits else user_id
-        message_id = _wamid(wa_id or user_id, self._world.new_id(9))
-        journey = self._world.behaviour.journey(self.slug, address, self.failure_codes)
+        message_id = _wamid(wa_id or user_id, self.world.new_id(9))
+        journey = self.world.behaviour.journey(self.slug, address, self.failure_codes)
         shown_wa_id = "" if journey.hides_number else wa_id
         bsuid = user_id or f"BR.{hashlib.blake2b(address.encode(), digest_size=8).hexdigest()}"
-        self._world.accept(
+        self.world.accept(
             self,
             account=number.phone_number_id,
             sender=number.phone_number_id,
@@ -307,33 +278,26 @@ class WhatsAppCloudSandbox:
             }
         self._queue(number, "statuses", status)
 
-    def say(self, account: str, address: str, text: str) -> str:
-        """A person writes to a number."""
-        return self._say(account, address, text, in_reply_to="")
-
-    def reply(self, message: SandboxMessage, words: str) -> None:
-        """The person answers the message."""
-        self._say(message.account, message.to, words, in_reply_to=message.provider_id)
-
-    def _say(self, account: str, address: str, text: str, in_reply_to: str) -> str:
+    def write(self, account: str, address: str, text: str, about: SandboxMessage | None = None) -> str:
+        """See Imitation."""
         number = self._numbers.get(account)
         if number is None:
             raise ControlRefused(f"there is no number {account}")
         wa_id = whatsapp_id(re.sub(r"\D", "", address))
-        inbound_id = _wamid(wa_id, self._world.new_id(9))
+        inbound_id = _wamid(wa_id, self.world.new_id(9))
         inbound: dict[str, Any] = {
             "from": wa_id,
             "id": inbound_id,
-            "timestamp": str(int(self._world.clock.now())),
+            "timestamp": str(int(self.world.clock.now())),
             "type": "text",
             "text": {"body": text},
         }
-        if in_reply_to:
+        if about is not None:
             inbound["context"] = {
                 "from": re.sub(r"\D", "", number.display_phone_number),
-                "id": in_reply_to,
+                "id": about.provider_id,
             }
-        self._world.wrote(self, account, address, text)
+        self.world.wrote(self, account, address, text)
         if number.webhook_url:
             self._queue(number, "messages", inbound)
         return inbound_id
@@ -343,7 +307,7 @@ class WhatsAppCloudSandbox:
         batch = self._batches.get(app)
         if batch is None:
             batch = self._batches[app] = []
-            self._world.clock.after(BATCH_SECONDS, self._flush, app)
+            self.world.clock.after(BATCH_SECONDS, self._flush, app)
         batch.append((number, kind, item))
         if len(batch) >= MAX_BATCH:
             self._flush(app)
@@ -378,7 +342,7 @@ class WhatsAppCloudSandbox:
         }
         body = json_response(200, content).body
         signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        self._world.postman.post(
+        self.world.postman.post(
             Webhook(
                 service=self.slug,
                 sender=batch[0][0].phone_number_id,
@@ -403,27 +367,3 @@ def _wamid(owner: str, entropy: bytes) -> str:
     phone = owner.encode()
     inner = bytes([0x1C, 0x18, len(phone)]) + phone + b"\x15\x02\x00\x11\x18\x12" + entropy.hex().upper().encode()
     return "wamid." + base64.b64encode(inner + b"\x00").decode()
-
-
-def _number_info(number: Number) -> dict[str, Any]:
-    return {
-        "id": number.phone_number_id,
-        "verified_name": number.verified_name,
-        "display_phone_number": number.display_phone_number,
-        "code_verification_status": "VERIFIED",
-        "quality_rating": "GREEN",
-        "platform_type": "CLOUD_API",
-        "status": "CONNECTED",
-        "name_status": "APPROVED",
-        "throughput": {"level": "STANDARD" if number.messages_per_second <= 80 else "HIGH"},
-        "whatsapp_business_manager_messaging_limit": number.messaging_limit,
-        "webhook_configuration": {"application": number.webhook_url},
-    }
-
-
-def _only(info: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """The fields asked for (`?fields=a,b`), and always the id."""
-    names = {name.strip() for name in wanted.split(",") if name.strip()}
-    default = {"verified_name", "code_verification_status", "display_phone_number", "quality_rating", "platform_type"}
-    default |= {"throughput", "webhook_configuration"}
-    return {name: value for name, value in info.items() if name in ((names or default) | {"id"})}
