@@ -153,3 +153,26 @@ class Direction(models.IntegerChoices):
 
     INBOUND = 1, _("inbound")
     OUTBOUND = 2, _("outbound")
+
+
+class RejectReason(models.TextChoices):
+    """Why a row of a file, or an entry of a request, did not become a contact."""
+
+    NO_ADDRESS = "no_address", _("no phone, e-mail or WhatsApp id")
+    INVALID_PHONE = "invalid_phone", _("the phone is not valid")
+    LOST_DIGITS = "lost_digits", _("the spreadsheet has rounded the phone; format the column as text")
+    INVALID_EMAIL = "invalid_email", _("the e-mail is not valid")
+    INVALID_WHATSAPP_ID = "invalid_whatsapp_id", _("the WhatsApp id is not valid")
+    UNCLEAR_CONSENT = "unclear_consent", _("the consent is neither yes nor no")
+    UNREADABLE_CHARACTERS = "unreadable_characters", _("contains characters that cannot be read")
+    CELL_TOO_LONG = "cell_too_long", _("a cell is too long")
+    TOO_MANY_COLUMNS = "too_many_columns", _("has more columns than the header")
+    BAD_QUOTES = "bad_quotes", _("a quotation mark is misplaced or not closed")
+    EMAIL_OF_ANOTHER = "email_of_another", _("the e-mail belongs to another contact")
+    EMAIL_OF_ANOTHER_ROW = "email_of_another_row", _("an earlier row gives this e-mail to another person")
+    WHATSAPP_ID_OF_ANOTHER = "whatsapp_id_of_another", _("the WhatsApp id belongs to another contact")
+    WHATSAPP_ID_OF_ANOTHER_ROW = (
+        "whatsapp_id_of_another_row",
+        _("an earlier row gives this WhatsApp id to another person"),
+    )
+    CONTACT_OF_ANOTHER_ROW = "contact_of_another_row", _("an earlier row with other addresses means the same contact")

@@ -8,7 +8,9 @@ from messaging.states import ImportState
 
 
 class ContactImport(models.Model):
-    """The file, how its columns were understood, how far the import is and what came of it. Counts are rows of the file."""
+    """The file, how its columns were understood, how far the import is and what came of it. Counts are rows of the file:
+    rows = created + updated + unchanged + merged + rejected. `mapping` (header → field) is what a person chose; the rest is
+    detected. A running import without a heartbeat for a minute has lost its process and is started again."""
 
     client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"))
     file_name = models.CharField(_("file"), max_length=255)
@@ -27,6 +29,12 @@ class ContactImport(models.Model):
     merged = models.IntegerField(_("duplicates in the file"), default=0)
     rejected = models.IntegerField(_("rejected"), default=0)
     rejected_path = models.CharField(max_length=500, blank=True)
+    rejected_reasons = models.JSONField(_("reasons"), default=dict)
+    attempts = models.SmallIntegerField(default=0)
+    percent = models.SmallIntegerField(_("progress"), default=0)
+    rows_per_second = models.IntegerField(_("rows a second"), default=0)
+    expected_at = models.DateTimeField(_("expected end"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )

@@ -1,0 +1,184 @@
+"""Running a contact import: read the file into the stage, merge it, write the rejected rows beside it.
+
+Safe to run again at any time: a process that was killed leaves an import that another takes up; what was merged before
+counts as it did, and nothing is merged twice.
+"""
+
+import contextlib
+import csv
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from django.db import connection
+
+from agency.kit.actor import Actor
+from agency.kit.errors import OperationRefused
+from messaging.imports.normalising import Normaliser
+from messaging.imports.opening import open_rows
+from messaging.imports.rows import RowBatch, UnreadableFile
+from messaging.models import ContactImport
+from messaging.operations.imports import add_merged, begin_import, fail_import, finish_import
+from messaging.operations.merge_contacts import (
+    ChunkDone,
+    MergeCounts,
+    MergeSource,
+    count_rows,
+    foresee_merge,
+    merge_staged,
+)
+from messaging.operations.staging import (
+    copy_rejected,
+    copy_rows,
+    let_others,
+    one_at_a_time,
+    rejected_reasons,
+    rejected_rows,
+    staging,
+)
+from messaging.rules.columns import MappingProblem, detect_columns
+from messaging.runners.import_progress import ImportProgress, Phase
+from messaging.states import RejectReason
+
+logger = logging.getLogger(__name__)
+ANALYZE_FROM = 10_000  # new contacts after which the planner is told at once
+_DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+ACTOR = Actor.system("messaging.import_contacts")
+
+
+def run_import(
+    record_id: int, *, country: str = "", on_progress: Callable[[ImportProgress], None] | None = None
+) -> ContactImport | None:
+    """Run an import to its end. None when another process runs it or it is already closed.
+
+    country: overrides the client's default country for phones. A file that cannot be read ends as failed, with its
+    sentence; any other error leaves the import running, to be taken up again.
+    """
+    with _only_here(record_id) as is_mine:
+        record = begin_import(record_id=record_id) if is_mine else None
+        if record is None:
+            return None
+        try:
+            return _run(record, country or record.client.country, ImportProgress(record, on_progress))
+        except UnreadableFile as error:
+            return fail_import(record_id=record_id, error=error.text, actor=ACTOR)
+        except (MappingProblem, OperationRefused) as error:
+            return fail_import(record_id=record_id, error=str(error), actor=ACTOR)
+
+
+@contextlib.contextmanager
+def _only_here(record_id: int) -> Iterator[bool]:
+    name = f"contact_import:{record_id}"
+    with connection.cursor() as cursor:
+        is_mine = one_at_a_time(cursor, name, wait=False)
+    try:
+        yield is_mine
+    finally:
+        if is_mine and connection.is_usable():
+            with connection.cursor() as cursor:
+                let_others(cursor, name)
+
+
+def _run(record: ContactImport, country: str, progress: ImportProgress) -> ContactImport:
+    with staging():
+        refused = _stage(record, country, progress)
+        counts = _foresee(record, refused) if record.dry_run else _merge(record, refused, progress)
+        progress.enter(Phase.WRITING)
+        reasons = rejected_reasons()
+        path = write_rejected(Path(record.stored_path)) if counts.rejected else None
+    if counts.created >= ANALYZE_FROM and not record.dry_run:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE messaging_contact")
+    return finish_import(record_id=record.pk, counts=counts, reasons=reasons, rejected_path=path, actor=ACTOR)
+
+
+def _stage(record: ContactImport, country: str, progress: ImportProgress) -> int:
+    """Read the file into the stage. Returns how many rows were refused."""
+    progress.enter(Phase.READING)
+    source = open_rows(Path(record.stored_path))
+    refused = 0
+    try:
+        columns = detect_columns(source.header, record.mapping)
+        normaliser = Normaliser(columns, country, check_characters=source.has_unreadable_characters)
+        for batch in source.batches():
+            refused += _stage_batch(normaliser, batch)
+            progress.read(rows=len(batch.rows) + len(batch.refused), bytes_done=source.bytes_done)
+    finally:
+        source.close()
+    return refused
+
+
+def _stage_batch(normaliser: Normaliser, batch: RowBatch) -> int:
+    staged = normaliser.normalise(batch)
+    if len(staged.frame):
+        copy_rows(staged.frame.write_csv(include_header=False).encode())
+    if staged.refused:
+        copy_rejected((row.number, row.reason.value) for row in staged.refused)
+    return len(staged.refused)
+
+
+def _foresee(record: ContactImport, refused: int) -> MergeCounts:
+    return foresee_merge(record.client_id, refused)
+
+
+def _merge(record: ContactImport, refused: int, progress: ImportProgress) -> MergeCounts:
+    """Merge, one import of a client at a time. Counts what earlier attempts have merged, too."""
+    progress.enter(Phase.MERGING)
+    source = MergeSource(
+        source=f"import: {record.file_name}",
+        proof={"file": record.file_name, "sha256": record.digest, "import": record.pk},
+        recorded_at=record.created_at,
+    )
+
+    def on_chunk(chunk: ChunkDone) -> None:
+        add_merged(record_id=record.pk, created=chunk.created, updated=chunk.updated)
+        progress.merged(share=chunk.share)
+
+    lock = f"contacts:{record.client_id}"
+    with connection.cursor() as cursor:
+        one_at_a_time(cursor, lock, wait=True)
+    try:
+        merge_staged(record.client_id, source, on_chunk)
+    finally:
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                let_others(cursor, lock)
+    record.refresh_from_db(fields=["created", "updated"])
+    with connection.cursor() as cursor:
+        return count_rows(cursor, record.created, record.updated, refused)
+
+
+def write_rejected(path: Path) -> Path:
+    """Write `<file>.rejected.csv`: row number, reason, and the row as it was, safe to open in a spreadsheet.
+
+    The file is read once more for it, so that the rows need not be kept until the merge has judged them.
+    """
+    target = path.with_name(f"{path.name}.rejected.csv")
+    reasons = rejected_rows()
+    wanted, reason = next(reasons, (0, ""))
+    source = open_rows(path)
+    try:
+        with target.open("w", encoding="utf-8-sig", newline="") as file:
+            target.chmod(0o600)
+            writer = csv.writer(file)
+            writer.writerow(["row", "reason", *(_safe(header) for header in source.header)])
+            for batch in source.batches():
+                numbered = {
+                    **dict(zip(batch.numbers, batch.rows, strict=True)),
+                    **{row.number: row.cells for row in batch.refused},
+                }
+                last = max(numbered, default=0)
+                while wanted and wanted <= last:
+                    cells = numbered.get(wanted, [])
+                    writer.writerow([wanted, str(RejectReason(reason).label), *(_safe(cell) for cell in cells)])
+                    wanted, reason = next(reasons, (0, ""))
+    finally:
+        source.close()
+    return target
+
+
+def _safe(cell: str) -> str:
+    """No formula when opened in a spreadsheet, nothing unreadable, no cell of megabytes."""
+    text = cell[:1000].replace("\0", "�")
+    return f"'{text}" if text.startswith(_DANGEROUS_STARTS) else text
