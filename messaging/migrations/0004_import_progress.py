@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0002_hot_tables'),
+        ('messaging', '0003_message_reference'),
     ]
 
     operations = [
