@@ -1,9 +1,45 @@
 """The agency's own records, and the Django project."""
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+
+from agency.kit.health import register_check
+from agency.kit.metrics import register_source
+from agency.kit.schedules import declare_schedule
+
+CHECKS = {
+    "database": True,
+    "redis": True,
+    "queues": True,
+    "migrations": False,
+    "clock": False,
+    "keys": False,
+    "disk": False,
+}
 
 
 class AgencyConfig(AppConfig):
     name = "agency"
     verbose_name = _("Agency")
+
+    def ready(self) -> None:
+        """Declare schedules and checks. Roles follow the code after each `migrate` of whichever app: its permissions are made just before."""
+        post_migrate.connect(
+            import_string("agency.operations.roles.sync_roles_after_migrate"), dispatch_uid="sync_roles"
+        )
+        for name, ready in CHECKS.items():
+            register_check(name, import_string(f"agency.selectors.health.check_{name}"), ready=ready)
+        register_source(import_string("agency.selectors.health.queue_gauges"))
+        for queue in settings.QUEUES:
+            declare_schedule(
+                f"agency.canary.{queue}",
+                "agency.canary",
+                queue=queue,
+                tick=True,
+                interval=30,
+                expires=60,
+                description=f"proves that the queue {queue} is consumed",
+            )

@@ -1,6 +1,22 @@
 """URL map; packages are named by string only."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.utils.module_loading import import_string
+from django.views.generic import RedirectView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+# Whoever enters the admin comes through allauth, so that lockout and second factor hold there too.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/")),
+    path("accounts/invitation/<str:token>/", import_string("agency.views.invitation.invitation"), name="invitation"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
+    path("admin/logout/", RedirectView.as_view(pattern_name="account_logout")),
+    path("admin/", admin.site.urls),
+    path("healthz", import_string("agency.views.health.healthz")),
+    path("readyz", import_string("agency.views.health.readyz")),
+    path("metrics", import_string("agency.views.health.metrics_page")),
+]

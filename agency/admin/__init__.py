@@ -1,5 +1,5 @@
 """The agency's own records in the admin."""
 
-from agency.admin import clients
+from agency.admin import accounts, audit, clients, tokens
 
-__all__ = ["clients"]
+__all__ = ["accounts", "audit", "clients", "tokens"]

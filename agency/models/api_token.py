@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ApiToken(models.Model):
-    """Acts for `user`, within `scopes` and `clients` (none listed: all the user may see). Only the SHA-256 of the secret is stored."""
+    """Acts for `user`, within `scopes`, and where `limited` only for `clients`. Only the SHA-256 of the secret is stored."""
 
     name = models.CharField(_("name"), max_length=100)
     user = models.ForeignKey(
@@ -16,6 +16,7 @@ class ApiToken(models.Model):
     prefix = models.CharField(_("prefix"), max_length=12)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=40), default=list, verbose_name=_("scopes"))
+    limited = models.BooleanField(_("only for the listed clients"), default=False)
     clients = models.ManyToManyField("agency.Client", blank=True, related_name="+", verbose_name=_("clients"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires"))

@@ -22,6 +22,16 @@ class Client(models.Model):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
         ordering = ["name"]
+        # Permissions that belong to no single record stand here; `agency.rules.roles` says who has them.
+        permissions = [
+            ("view_personal_data", "Can read names, addresses and message texts"),
+            ("view_money", "Can read prices, costs and margins"),
+            ("run_campaigns", "Can start, pause, resume and cancel campaigns"),
+            ("send_messages", "Can send single messages"),
+            ("import_contacts", "Can import contacts"),
+            ("invite_people", "Can invite people and change their access"),
+            ("operate_engine", "Can retry dead letters and look at the system"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -63,6 +63,8 @@ class Environment(BaseSettings):
     log_dir: str = Field("", description="Also write one log file a day here, kept 30 days")
     log_level: str = Field("INFO", description="Lowest level that is logged")
     email_url: SecretStr | None = Field(None, description="smtp://user:password@host:port for invitations and resets")
+    trusted_proxies: int = Field(0, ge=0, description="Proxies before us whose X-Forwarded-For is believed")
+    api_requests_per_minute: int = Field(600, ge=1, description="API requests one token may make a minute")
     default_from_email: str = Field("Batuta <no-reply@localhost>", description="Sender of invitations and resets")
     time_zone: str = Field("America/Sao_Paulo", description="The agency's time zone")
     sandbox_url: str = Field("", description="Base URL of the local sandbox; empty: the real services")

@@ -3,6 +3,7 @@
 from agency import embedded
 from agency.settings.base import *
 from agency.settings.base import ENV, QUEUES
+from agency.settings.mail import mail_settings
 from agency.settings.runtime import server_settings
 
 globals().update(server_settings("main", QUEUES))
@@ -12,4 +13,4 @@ SECRET_KEY = ENV.secret_key.get_secret_value() if ENV.secret_key else embedded.l
 ENCRYPTION_KEYS = (
     ENV.encryption_keys.get_secret_value() if ENV.encryption_keys else embedded.local_secret("encryption_key")
 ).split(",")
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+globals().update(mail_settings())

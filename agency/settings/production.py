@@ -3,8 +3,9 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from agency.settings.base import *
-from agency.settings.base import ENV, PUBLIC_BASE_URL, QUEUES
+from agency.settings.base import BASE_DIR, ENV, PUBLIC_BASE_URL, QUEUES
 from agency.settings.environment import revealed
+from agency.settings.mail import mail_settings
 from agency.settings.runtime import server_settings
 
 _missing = [
@@ -18,9 +19,16 @@ if _missing:
         "`python manage.py doctor --keys` prints fresh keys."
     )
 
+globals().update(mail_settings())
 globals().update(server_settings("main", QUEUES))
 
 DEBUG = False
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
 SECRET_KEY = revealed(ENV.secret_key)
 ENCRYPTION_KEYS = revealed(ENV.encryption_keys).split(",")
 SECURE_SSL_REDIRECT = PUBLIC_BASE_URL.startswith("https://")

@@ -1,0 +1,62 @@
+"""Checks that packages declare: is what we depend on there, and what should a person do if not.
+
+    register_check("beat", check_beat, ready=True)      # in apps.ready()
+
+`ready` checks decide `/readyz`; all of them are in `manage.py doctor`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+CANARY_KEY = "canary:{queue}"  # in the cache: when (epoch seconds) a queue last answered
+
+
+class Health(StrEnum):
+    """ok | degraded (works, somebody should look) | failed."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: a short text with numbers, and what to do when it is not ok."""
+
+    health: Health
+    text: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One named check; it returns findings and may raise, which counts as failed."""
+
+    name: str
+    run: Callable[[], Finding]
+    ready: bool
+
+
+_checks: dict[str, Check] = {}
+
+
+def register_check(name: str, run: Callable[[], Finding], *, ready: bool = False) -> None:
+    """Declare a check; a second one of the same name replaces the first."""
+    _checks[name] = Check(name, run, ready)
+
+
+def run_checks(*, only_ready: bool = False) -> dict[str, Finding]:
+    """Run the checks in order of declaration. What a check raises becomes a failed finding with the error's first line."""
+    found = {}
+    for check in _checks.values():
+        if only_ready and not check.ready:
+            continue
+        try:
+            found[check.name] = check.run()
+        except Exception as error:
+            first_line = (str(error).strip().splitlines() or [""])[0]
+            found[check.name] = Finding(
+                Health.FAILED, f"{type(error).__name__}: {first_line}"[:300], "See the text of the error."
+            )
+    return found

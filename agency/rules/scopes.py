@@ -1,0 +1,18 @@
+"""What an API token may be issued for. Pure.
+
+A scope opens a group of API operations; what its person may not do or see stays closed to the token too.
+"""
+
+SCOPES: dict[str, str] = {
+    "contacts:read": "read contacts",
+    "contacts:write": "create and change contacts",
+    "imports:read": "read imports and their rejected rows",
+    "imports:write": "import files of contacts",
+    "templates:read": "read templates",
+    "senders:read": "read senders and their limits",
+    "messages:read": "read single messages and their delivery",
+    "messages:send": "send single messages",
+    "campaigns:read": "read campaigns, executions, recipients and reports",
+    "campaigns:write": "create and change campaigns",
+    "campaigns:run": "start, pause, resume and cancel campaigns",
+}

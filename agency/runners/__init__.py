@@ -1,0 +1,1 @@
+"""Sequences that need the network between transactions."""

@@ -1,0 +1,127 @@
+"""The agency's own checks and gauges: database, Redis, queues, clock, keys, migrations, disk."""
+
+import shutil
+import time
+from collections.abc import Iterable
+
+import redis
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from agency.kit.health import CANARY_KEY, Finding, Health
+from agency.kit.metrics import Sample
+
+OLDEST_CANARY = 120  # seconds; Beat sends one each 30 s
+LARGEST_SKEW = 2.0  # seconds between this machine and the servers; leases use the database's clock
+LEAST_DISK = 2 * 1024**3
+
+
+def _redis(url: str) -> "redis.Redis":
+    return redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3)
+
+
+def check_database() -> Finding:
+    """PostgreSQL answers, in a version that has what we use."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+        number, version = cursor.fetchone()
+    if number < 180_000:
+        return Finding(Health.FAILED, f"PostgreSQL {version}", "Batuta needs PostgreSQL 18 or newer.")
+    return Finding(Health.OK, f"PostgreSQL {version}")
+
+
+def check_redis() -> Finding:
+    """The broker answers and never drops messages to save memory."""
+    with _redis(settings.REDIS_URL) as client:
+        facts = client.info()
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown")
+    version = facts.get("valkey_version") or facts.get("redis_version")
+    if policy != "noeviction":
+        return Finding(
+            Health.DEGRADED,
+            f"version {version}, maxmemory-policy {policy}",
+            "Set maxmemory-policy noeviction: a broker must not drop messages.",
+        )
+    return Finding(Health.OK, f"version {version}")
+
+
+def canary_ages() -> dict[str, float | None]:
+    """Seconds since each queue's last canary was answered; None: never."""
+    keys = {CANARY_KEY.format(queue=queue): queue for queue in settings.QUEUES}
+    answers = cache.get_many(list(keys))
+    now = time.time()
+    return {queue: (now - answers[key] if key in answers else None) for key, queue in keys.items()}
+
+
+def check_queues() -> Finding:
+    """Every queue has a worker that consumes: a canary came through lately."""
+    silent = sorted(queue for queue, age in canary_ages().items() if age is None or age > OLDEST_CANARY)
+    if silent:
+        return Finding(
+            Health.FAILED,
+            f"nothing consumes: {', '.join(silent)}",
+            "Start the workers of the Procfile (and Beat, which sends the canaries), or `make up` on your own machine.",
+        )
+    return Finding(Health.OK, f"{len(settings.QUEUES)} queues answer")
+
+
+def check_migrations() -> Finding:
+    """The tables are those of this code."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        return Finding(Health.FAILED, f"{len(plan)} migrations are not applied", "Run `python manage.py migrate`.")
+    return Finding(Health.OK, "all applied")
+
+
+def check_clock() -> Finding:
+    """This machine's clock agrees with PostgreSQL's and Redis'."""
+    before = time.time()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+        (database,) = cursor.fetchone()
+    between = time.time()
+    with _redis(settings.REDIS_URL) as client:
+        seconds, micros = client.time()
+    after = time.time()
+    skews = (abs(database - (before + between) / 2), abs(seconds + micros / 1e6 - (between + after) / 2))
+    worst = max(skews)
+    if worst > LARGEST_SKEW:
+        return Finding(
+            Health.DEGRADED, f"clocks differ by {worst:.1f} s", "Run an NTP client on this machine and on the servers."
+        )
+    return Finding(Health.OK, f"within {worst * 1000:.0f} ms")
+
+
+def check_keys() -> Finding:
+    """The signing key is long, the encryption keys are Fernet keys."""
+    for key in settings.ENCRYPTION_KEYS:
+        Fernet(key)
+    if len(settings.SECRET_KEY) < 40:
+        return Finding(Health.DEGRADED, "SECRET_KEY is short", "`python manage.py doctor --keys` prints fresh keys.")
+    return Finding(Health.OK, f"{len(settings.ENCRYPTION_KEYS)} encryption key(s)")
+
+
+def check_disk() -> Finding:
+    """There is room for imports and logs."""
+    free = shutil.disk_usage(settings.BASE_DIR).free
+    text = f"{free / 1024**3:.1f} GB free"
+    return Finding(Health.OK, text) if free > LEAST_DISK else Finding(Health.DEGRADED, text, "Free some disk space.")
+
+
+def queue_gauges() -> Iterable[Sample]:
+    """For each queue: age of the last canary answer and messages waiting."""
+    with _redis(settings.REDIS_URL) as client:
+        pipe = client.pipeline()
+        for queue in settings.QUEUES:
+            pipe.llen(queue)
+        lengths = pipe.execute()
+    ages = canary_ages()
+    for queue, length in zip(settings.QUEUES, lengths, strict=True):
+        yield Sample("queue_length", "Messages waiting in a queue", float(length), {"queue": queue})
+        age = ages[queue]
+        if age is not None:
+            yield Sample("queue_age_seconds", "Seconds since a queue's canary was last answered", age, {"queue": queue})
