@@ -104,3 +104,8 @@ def publish(send: Callable[[], object]) -> bool:
         logger.warning("wave not published", extra={"error": str(error)})
         return False
     return True
+
+
+def forget_connections() -> None:
+    """Drop this process's pool; called after a fork and between tests."""
+    _client.cache_clear()

@@ -17,8 +17,7 @@ from redis.exceptions import RedisError
 READY = "limits:ready"
 HOUR_BUCKETS, HOUR_MS = 60, 3_600_000
 DAY_BUCKETS, DAY_MS = 96, 86_400_000
-BREAK_AFTER = 5  # chunks in a row without one acceptance before a sender rests
-BREAK_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
+BREAK_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)  # how long a sender rests after one, two, … bad chunks in a row
 
 
 class LimiterUnavailable(Exception):
@@ -169,17 +168,25 @@ def hold_sender(sender_id: int, seconds: float) -> None:
 
 
 def note_chunk(sender_id: int, *, accepted: int, broken: int) -> None:
-    """The breaker: after `BREAK_AFTER` chunks in a row with failures and no acceptance the sender rests, longer each time."""
+    """The breaker: a chunk that failed more than it was accepted makes the sender rest, longer each time in a row, and then be tried with
+    a few people at a time until a chunk goes well."""
     try:
-        if accepted:
-            _client().delete(f"strikes:{sender_id}")
-        elif broken:
+        if broken > accepted:
             strikes = cast(int, _client().incr(f"strikes:{sender_id}"))
             _client().expire(f"strikes:{sender_id}", 600)
-            if strikes >= BREAK_AFTER:
-                hold_sender(sender_id, BREAK_SECONDS[min(strikes - BREAK_AFTER, len(BREAK_SECONDS) - 1)])
+            hold_sender(sender_id, BREAK_SECONDS[min(strikes, len(BREAK_SECONDS)) - 1])
+        elif accepted:
+            _client().delete(f"strikes:{sender_id}")
     except RedisError:
         return
+
+
+def forgive_senders(sender_ids: Sequence[int]) -> None:
+    """End the rest of these senders at once, as a person does who knows that the provider is back. Raises `LimiterUnavailable`."""
+    try:
+        _client().delete(*(f"{kind}:{sender_id}" for sender_id in sender_ids for kind in ("hold", "strikes")))
+    except RedisError as error:
+        raise LimiterUnavailable(str(error)) from error
 
 
 def is_ready() -> bool:

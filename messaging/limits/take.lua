@@ -76,6 +76,8 @@ for n = 0, count - 1 do
     free = 0
     later(held)
   else
+    -- a sender whose last chunks failed is tried with a few people, not with a full chunk
+    if redis.call('EXISTS', 'strikes:' .. id) == 1 then free = math.min(free, 5) end
     if per_second > 0 then free = math.min(free, (paced('pace:s:' .. id, per_second, 1000, horizon))) end
     if per_minute > 0 then free = math.min(free, (paced('pace:m:' .. id, per_minute, 60000, horizon))) end
     if per_hour > 0 then free = math.min(free, (windowed('used:h:' .. id, per_hour, HOUR, 60))) end
