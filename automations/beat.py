@@ -98,7 +98,7 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
             return STANDBY_SECONDS
         except DatabaseTrouble as error:
             if not self._database_away:
-                logger.warning("Beat waits for the database", extra={"error": str(error)})
+                logger.warning("Beat waits for the database: %s", error)
             self._database_away = True
             connection.close()
             return STANDBY_SECONDS
@@ -145,7 +145,7 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
         return True
 
     def _stand_by(self, why: str) -> None:
-        logger.warning("Beat stands by", extra={"holder": self.holder, "reason": why})
+        logger.warning("Beat stands by: %s", why, extra={"holder": self.holder})
         self.hold, self._entries, self._loaded_at = None, {}, float("-inf")
 
     # Reading the schedules --------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
                     model = periodic_tasks().get(pk=model.pk)
                 entry = self.Entry(model, app=self.app)
             except (RuleError, ValueError, AttributeError) as error:
-                logger.error("schedule cannot be followed", extra={"schedule": model.name, "error": str(error)})
+                logger.error("schedule cannot be followed: %s", error, extra={"schedule": model.name})
                 continue
             entry.clock = self.now
             entries[model.name] = entry
@@ -267,7 +267,7 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
             if isinstance(error, OperationalError):
                 self._broker_away_until = elapsed() + STANDBY_SECONDS
             if name not in self._failing:
-                logger.warning("Beat cannot publish", extra={"schedule": name, "error": str(error)})
+                logger.warning("Beat cannot publish: %s", error, extra={"schedule": name})
             self._failing.add(name)
             return False
         if name in self._failing:
@@ -298,6 +298,6 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
             if self.hold is not None:
                 release_lease(holder=self.holder)
         except DatabaseTrouble as error:
-            logger.warning("Beat could not give the lease back", extra={"error": str(error)})
+            logger.warning("Beat could not give the lease back: %s", error)
         finally:
             self.hold, self._entries = None, {}
