@@ -21,6 +21,7 @@ from integrations.twilio.sandbox import TwilioSandbox
 from integrations.whatsapp_cloud.sandbox import WhatsAppCloudSandbox
 
 from .behaviour import Shares
+from .complaints import complain
 from .server import ImitationClass, Sandbox
 from .world import SandboxSettings, World
 
@@ -97,12 +98,12 @@ def run(options: dict[str, Any]) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, contextlib.suppress(KeyboardInterrupt):
             runner.run(serve(settings))
     except ValueError as error:
-        sys.stderr.write(f"sandbox: {error}\n")
+        complain(str(error))
         return 2
     except OSError as error:
-        sys.stderr.write(
-            f"sandbox: {error.strerror or error}. Is another sandbox running (choose --port and --smtp-port), "
-            "or can the --log file not be written?\n"
+        complain(
+            f"{error.strerror or error}. Is another sandbox running (choose --port and --smtp-port), "
+            "or can the --log file not be written?"
         )
         return 1
     return 0

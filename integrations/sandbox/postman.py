@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from integrations.errors import IntegrationError
 from integrations.http import HttpClient
 
 from .clock import Clock
+from .complaints import complain
 from .faults import FaultKind, Faults
 
 MAX_WAITING = 20_000
@@ -189,7 +189,7 @@ class Postman:
         self.counts.failed_attempts += 1
         self.counts.last_problem = f"{webhook.service} -> {webhook.url}: {problem}"
         if self.counts.failed_attempts == 1 or self.counts.failed_attempts % 1000 == 0:
-            sys.stderr.write(f"webhook not taken: {self.counts.last_problem}\n")
+            complain(f"webhook not taken: {self.counts.last_problem}")
 
     def _route(self, url: str) -> tuple[HttpClient, str, dict[str, str]]:
         parts = urlsplit(url)

@@ -75,6 +75,7 @@ def start_sandbox(
     if found is None:
         process.kill()
         process.wait()
+        _close(process)
         raise SandboxDidNotStart(f"the sandbox did not start: {line or f'exit code {process.returncode}'}")
     smtp_host, _, smtp_text = (found["smtp"] or "127.0.0.1:0").rpartition(":")
     return RunningSandbox(
@@ -96,8 +97,7 @@ def stop_sandbox(sandbox: RunningSandbox) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    _close(process)
 
 
 @contextlib.contextmanager
@@ -127,6 +127,11 @@ def running_sandbox(
         yield sandbox
     finally:
         stop_sandbox(sandbox)
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Callable
 
+from .complaints import complain
 from .control_api import ControlApi
 from .faults import FaultKind
 from .log import read_acceptances
@@ -105,8 +104,8 @@ class Sandbox:
         self.world.count(f"asked.{service.slug}.{operation}")
         try:
             return service.answer(operation, arguments, request)
-        except OSError:
-            traceback.print_exc(file=sys.stderr)
+        except OSError as error:
+            complain(f"nothing is accepted while the log cannot be written: {error}")
             self.world.count("log_failed")
             return service.broken()
 

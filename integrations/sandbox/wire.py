@@ -7,7 +7,6 @@ and enough speed that the sandbox is not what a measurement measures (docs/decis
 from __future__ import annotations
 
 import asyncio
-import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,6 +17,8 @@ from urllib.parse import parse_qsl, unquote
 
 import httptools
 import orjson
+
+from .complaints import complain
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
@@ -218,7 +219,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._application(request, self)
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            complain(traceback.format_exc())
             self.answer(json_response(500, {"error": "the sandbox itself failed; see its output"}))
 
 

@@ -339,6 +339,6 @@ def _readable(message: EmailMessage) -> str:
     if part is None:
         return ""
     try:
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
     except (LookupError, ValueError):
         return ""

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,14 @@ class Answer:
 
 
 def ask(
-    method: str, url: str, *, content: object = None, body: bytes | None = None, timeout: float = 10.0, **headers: str
+    method: str,
+    url: str,
+    *,
+    content: object = None,
+    body: bytes | None = None,
+    timeout: float = 10.0,
+    headers: Mapping[str, str] | None = None,
+    **more_headers: str,
 ) -> Answer:
     """One request on a connection of its own; header names are written with `_` for `-`."""
     parts = urlsplit(url)
@@ -31,8 +39,8 @@ def ask(
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         if content is not None:
             body = json.dumps(content).encode()
-            headers.setdefault("content_type", "application/json")
-        connection.request(method, target, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        named = {name.replace("_", "-"): value for name, value in more_headers.items()}
+        connection.request(method, target, body, {"content-type": "application/json", **named, **(headers or {})})
         answer = connection.getresponse()
         return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
     finally:
