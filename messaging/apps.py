@@ -1,9 +1,11 @@
 """The send engine, and whom, from whom and what it sends."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from agency.kit.schedules import declare_schedule
+from integrations.events import MessageEvent
 
 
 class MessagingConfig(AppConfig):
@@ -27,3 +29,6 @@ class MessagingConfig(AppConfig):
             tick=True,
             description="sets going again what made no progress",
         )
+        # By name: operations read models, which exist only once every app is loaded.
+        register_handler = import_string("integrations.inbound.register_handler")
+        register_handler(MessageEvent, "messaging", import_string("messaging.inbound.receive_events"))
