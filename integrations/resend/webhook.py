@@ -72,8 +72,8 @@ def parse(body: bytes, content_type: str, query: Mapping[str, str]) -> list[Inbo
         return []
     if kind is EventKind.INBOUND:
         return [_inbound(content, written, message_id)]
-    detail = mapping(content, name.removeprefix("email."))
-    happened = _happened(detail, kind, written)
+    click = mapping(content, "click")
+    happened = text(click, "timestamp") or written
     code, words, suppress = _failure(name, content)
     return [
         MessageEvent(
@@ -84,16 +84,12 @@ def parse(body: bytes, content_type: str, query: Mapping[str, str]) -> list[Inbo
             reference=_reference(content),
             address=_first_address(content, "to"),
             own_address=_mailbox(text(content, "from")),
-            text=text(detail, "link"),
+            text=text(click, "link"),
             error_code=code,
             error_text=words,
             suppress=suppress,
         )
     ]
-
-
-def _happened(detail: Mapping[str, Any], kind: EventKind, written: str) -> str:
-    return (text(detail, "timestamp") if kind is EventKind.CLICKED else "") or written
 
 
 def _failure(name: str, content: Mapping[str, Any]) -> tuple[str, str, SuppressReason | None]:
