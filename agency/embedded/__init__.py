@@ -11,7 +11,6 @@ from urllib.parse import quote
 from agency.embedded.errors import ServersUnavailable
 from agency.embedded.home import PURPOSES, Home, Purpose
 from agency.embedded.postgres import DATABASE, PORT, USER, PostgresServer
-from agency.embedded.records import read_record
 from agency.embedded.server import Answer, PrivateServer
 from agency.embedded.valkey import ValkeyServer
 
@@ -119,7 +118,7 @@ def local_secret(name: str, home: Home | None = None) -> str:
 
 def _quick_look(server: PrivateServer) -> Answer | None:
     """The answer of a server that runs and whose record is whole, without taking the lock."""
-    if read_record(server.record_path) is None:
+    if server.recorded() is None:
         return None
     answer = server.ask()
-    return answer if isinstance(answer, Answer) else None
+    return answer if isinstance(answer, Answer) and answer.whole else None

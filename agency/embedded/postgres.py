@@ -19,6 +19,7 @@ USER = "batuta"
 DATABASE = "batuta"
 PORT = 5432  # only the name of the socket file; no TCP port is opened
 MAJOR = "18"
+_QUESTION = "SELECT current_setting('data_directory'), EXISTS (SELECT FROM pg_database WHERE datname = %s)"
 
 
 class PostgresServer(PrivateServer):
@@ -30,7 +31,7 @@ class PostgresServer(PrivateServer):
 
     @property
     def initialised(self) -> bool:
-        """initdb works in another directory that is renamed at its end, so a version file means a whole cluster."""
+        """Whether the data directory holds a cluster: initdb works in another directory that is renamed at its end, so a version file means a whole one."""
         return (self.data / "PG_VERSION").is_file()
 
     @property
@@ -46,18 +47,26 @@ class PostgresServer(PrivateServer):
             return ""
 
     def ask(self) -> Answer | Silence:
-        """`SHOW data_directory`, asked in our own database, so its existence is proven too."""
+        """`SHOW data_directory`, asked of the server; and whether our database is there."""
         try:
-            with self._connect(DATABASE) as connection:
-                row = connection.execute("SHOW data_directory").fetchone()
+            with self._connect() as connection:
+                row = connection.execute(_QUESTION, (DATABASE,)).fetchone()
         except psycopg.Error as error:
             text = " ".join(str(error).split())
             return Silence(text, worth_waiting="password authentication failed" not in text)
-        place = str(row[0]) if row else ""
+        place, whole = (str(row[0]), bool(row[1])) if row else ("", False)
         pid = self._postmaster_pid()
         if not same_directory(place, self.data) or pid is None:
             return Silence(f"it says it serves {place}", worth_waiting=False)
-        return Answer(pid, 0)
+        return Answer(pid, 0, whole)
+
+    def complete(self) -> None:
+        """Create our database: on the first start, or after somebody dropped it."""
+        try:
+            with self._connect() as connection:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        except errors.DuplicateDatabase:
+            return
 
     def launch(self) -> None:
         """initdb on first use, then `pg_ctl start`, which returns when the server is ready, a minute of recovery included."""
@@ -72,7 +81,7 @@ class PostgresServer(PrivateServer):
             raise ServersUnavailable(
                 f"{self.password_path} is lost, so nobody can log in. Restore it, or remove {self.data} to start empty."
             )
-        self._clear_leftovers()
+        self.clear_leftovers()
         config = self.directory / "postgresql.conf"
         self.home.write(config, self._configuration(), readers="server")
         self.run(
@@ -87,7 +96,6 @@ class PostgresServer(PrivateServer):
             ],
             seconds=RECOVERY_SECONDS + 30,
         )
-        self._create_database()
 
     def _initialise(self) -> None:
         """Make the cluster beside its final place and rename it when it is whole."""
@@ -160,21 +168,7 @@ class PostgresServer(PrivateServer):
         lines = [f"{name} = {_quoted(str(value))}" for name, value in settings.items()]
         return "\n".join(["# Written at each start by agency/embedded.", *lines, ""])
 
-    def _create_database(self) -> None:
-        """Create our database when the cluster has none (first start, or a start that was interrupted here)."""
-        try:
-            with self._connect("postgres") as connection:
-                found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
-                if found is None:
-                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-        except errors.DuplicateDatabase:
-            return
-        except psycopg.Error as error:
-            raise ServersUnavailable(
-                f"PostgreSQL was started and refuses its own password or database: {error}"
-            ) from error
-
-    def _clear_leftovers(self) -> None:
+    def clear_leftovers(self) -> None:
         """Remove what a dead server left and PostgreSQL would take for a live one because its pid lives again in another program.
 
         Only called while no process works in the data directory; a pid file whose process is gone is PostgreSQL's own affair.
@@ -193,13 +187,13 @@ class PostgresServer(PrivateServer):
         except (OSError, ValueError):
             return None
 
-    def _connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
             host=str(self.home.sockets(self.purpose)),
             port=PORT,
             user=USER,
             password=self.password() or "none",
-            dbname=database,
+            dbname="postgres",
             connect_timeout=5,
             autocommit=True,
         )

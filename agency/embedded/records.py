@@ -56,27 +56,33 @@ def processes_in(data_directory: Path, program: str) -> list[psutil.Process]:
     """Live processes of that program whose working directory is the data directory, the oldest first: a server and its children.
 
     A working directory follows the directory when it is renamed, and a command line does not; so this also finds a server whose
-    checkout was moved, and one whose directory was deleted under it.
+    checkout was moved.
     """
-    found = [
-        process
-        for process in psutil.process_iter(["name", "status", "create_time"])
-        if process.info["name"] == program
-        and process.info["status"] != psutil.STATUS_ZOMBIE
-        and works_in(process, data_directory)
-    ]
-    return sorted(found, key=lambda process: (process.info["create_time"], process.pid))
+    return [process for process in _live_processes(program) if works_in(process, data_directory)]
+
+
+def orphans_of(data_directory: Path, program: str) -> list[psutil.Process]:
+    """Live processes of that program whose working directory was the data directory until it was deleted under them (seen on Linux)."""
+    return [process for process in _live_processes(program) if _link(process) == f"{data_directory} (deleted)"]
 
 
 def works_in(process: psutil.Process, directory: Path) -> bool:
-    """Whether the process has `directory` as its working directory, or had it when the directory was deleted."""
+    """Whether the process has `directory` as its working directory."""
+    if psutil.LINUX:
+        # The link leads to the directory itself; its text, which psutil reads, may name another that was made at the same place.
+        return same_directory(f"/proc/{process.pid}/cwd", directory)
     try:
-        place = process.cwd()
+        return same_directory(process.cwd(), directory)
     except psutil.Error:
         return False
-    if place.removesuffix(" (deleted)") == str(directory):
-        return True
-    return same_directory(place, directory)
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process still runs. One that ended and that nobody collected yet (a container's first process may be slow) does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def same_directory(one: str, other: Path) -> bool:
@@ -85,3 +91,20 @@ def same_directory(one: str, other: Path) -> bool:
         return other.samefile(one)
     except OSError:
         return False
+
+
+def _live_processes(program: str) -> list[psutil.Process]:
+    found = [
+        process
+        for process in psutil.process_iter(["name", "status", "create_time"])
+        if process.info["name"] == program and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+    return sorted(found, key=lambda process: (process.info["create_time"], process.pid))
+
+
+def _link(process: psutil.Process) -> str:
+    """What Linux says about the working directory; empty when the process is gone or somebody else's, and elsewhere."""
+    try:
+        return str(Path(f"/proc/{process.pid}/cwd").readlink())
+    except OSError:
+        return ""

@@ -15,7 +15,15 @@ import psutil
 
 from agency.embedded.errors import ServersUnavailable
 from agency.embedded.home import Home, Purpose
-from agency.embedded.records import ServerRecord, is_running, processes_in, read_record, record_process
+from agency.embedded.records import (
+    ServerRecord,
+    is_running,
+    lives,
+    orphans_of,
+    processes_in,
+    read_record,
+    record_process,
+)
 
 RECOVERY_SECONDS = 60.0  # how long a server that lives may take to answer: it may be replaying its log after a crash
 _POLL_SECONDS = 0.05
@@ -23,10 +31,11 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A server answered and named our directory. `port` is its TCP port, 0 when it has none."""
+    """A server answered and named our directory. `port` is its TCP port, 0 when it has none; `whole` says that nothing is missing in it."""
 
     pid: int
     port: int
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,9 @@ class PrivateServer(abc.ABC):
     def launch(self) -> None:
         """Make the directory if needed and start the server, in a session of its own. Only while none works in the directory."""
 
-    @property
-    @abc.abstractmethod
-    def initialised(self) -> bool:
-        """Whether the data directory holds data."""
+    def complete(self) -> None:
+        """Add what a running server lacks before it can be used; nothing by default."""
+        return
 
     @property
     def directory(self) -> Path:
@@ -90,10 +98,12 @@ class PrivateServer(abc.ABC):
         """The running server; it is started when there is none. Call it under the lock. Raises ServersUnavailable."""
         answer = self._await_answer()
         if answer is None:
-            self._launch_and_explain()
+            self._start()
             answer = self._await_answer()
         if answer is None:
             raise ServersUnavailable(f"{self.name} stopped right after its start. {self.explain()}")
+        if not answer.whole:
+            self.complete()
         record = record_process(answer.pid, self.data)
         if record and record != read_record(self.record_path):
             self.home.write(self.record_path, record.to_json())
@@ -114,7 +124,7 @@ class PrivateServer(abc.ABC):
         """The end of the server's log, in a sentence that says what to do where that is known."""
         try:
             with self.log.open(encoding="utf-8", errors="replace") as file:
-                lines = [line.strip() for line in deque(file, maxlen=8)]
+                lines = [line.strip() for line in deque(file, maxlen=3)]
         except OSError:
             return f"It wrote no log at {self.log}."
         text = " | ".join(lines)
@@ -154,9 +164,8 @@ class PrivateServer(abc.ABC):
             who = f" as {account.name}" if account else ""
             raise ServersUnavailable(f"{self.name}: {arguments[0]} cannot be run{who} here ({error}).") from error
         if done.returncode != 0:
-            raise ServersUnavailable(
-                f"{self.name}: {Path(arguments[0]).name} failed: {done.stdout.strip()[-600:]}. {self.explain()}"
-            )
+            said = " ".join(done.stdout.split())[-400:].rstrip(".")
+            raise ServersUnavailable(f"{self.name}: {Path(arguments[0]).name} failed: {said}. {self.explain()}")
         return done.stdout
 
     def _await_answer(self) -> Answer | None:
@@ -169,10 +178,6 @@ class PrivateServer(abc.ABC):
             living = processes_in(self.data, self.program)
             if not living:
                 return None
-            if not self.initialised:
-                # The directory was deleted under a running server: it serves nothing any more and is in the way.
-                _terminate(living)
-                return None
             if not answer.worth_waiting or time.monotonic() > deadline:
                 raise ServersUnavailable(
                     f"A {self.name} (process {living[0].pid}) works in {self.data} but does not answer as ours: {answer.reason}. "
@@ -180,7 +185,9 @@ class PrivateServer(abc.ABC):
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _launch_and_explain(self) -> None:
+    def _start(self) -> None:
+        # What was deleted under a running server it serves to nobody; it would only keep a port and memory.
+        _kill(orphans_of(self.data, self.program))
         if self.log.is_file() and self.log.stat().st_size > 10_000_000:
             self.log.replace(self.log.with_suffix(".log.1"))
         self.launch()
@@ -201,11 +208,13 @@ class PrivateServer(abc.ABC):
         raise ServersUnavailable(f"{self.name} (process {process.pid}) does not end.")
 
 
-def _terminate(processes: Sequence[psutil.Process]) -> None:
-    """Kill processes and wait until they are gone."""
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill processes and wait until they are gone, ten seconds at most."""
     for process in processes:
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(processes, timeout=10)
+    deadline = time.monotonic() + 10
+    while any(lives(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)

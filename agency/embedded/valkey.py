@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from agency.embedded.errors import ServersUnavailable
 from agency.embedded.records import processes_in, same_directory
@@ -26,11 +28,6 @@ class ValkeyServer(PrivateServer):
     def data(self) -> Path:
         """The data directory."""
         return self.directory / "valkey"
-
-    @property
-    def initialised(self) -> bool:
-        """Valkey makes its append-only directory as soon as it starts."""
-        return (self.data / "appendonlydir").is_dir()
 
     @property
     def password_path(self) -> Path:
@@ -57,6 +54,7 @@ class ValkeyServer(PrivateServer):
             socket_timeout=5,
             socket_connect_timeout=5,
             decode_responses=True,
+            retry=Retry(NoBackoff(), 0),  # the default waits for seconds, and whoever asks here has a loop of his own
         )
         try:
             config: Any = client.config_get("dir", "port")
