@@ -7,6 +7,7 @@ from integrations.manifest import Manifest
 from integrations.registry import manifests
 
 ROOT = Path(integrations.__path__[0])
+FORM_FIELDS = ("name", "client", "service")  # the form of a connection has these besides the settings
 
 
 def problems(root: Path | None = None) -> list[str]:
@@ -36,6 +37,7 @@ def _problems_of(manifest: Manifest, folder: Path) -> list[str]:
     names = [item.name for item in manifest.settings]
     if len(names) != len(set(names)):
         found.append(f"{manifest.slug}: a setting is declared twice")
+    found += [f"{manifest.slug}: a setting must not be called {name}" for name in FORM_FIELDS if name in names]
     found += [
         f"{manifest.slug}: the secret {item.name} must not have a default"
         for item in manifest.settings

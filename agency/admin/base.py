@@ -70,7 +70,7 @@ class RecordAdmin(ModelAdmin):
     search: Callable[..., models.Q] | None = None
 
     paginator = BoundedPaginator
-    ordering = ("-id",)
+    ordering: tuple[str, ...] = ("-id",)
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 0

@@ -12,3 +12,4 @@ ENCRYPTION_KEYS = ["VGhpcyBrZXkgaXMgb25seSB1c2VkIGluIHRlc3RzISE="]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PUBLIC_BASE_URL = "http://127.0.0.1:8000"
+WHITENOISE_AUTOREFRESH = True  # static files are found where they are; nothing is collected for a test

@@ -105,7 +105,7 @@ def run(script: Script, *outbound: OutboundMessage, **settings: str) -> list[Acc
 
     async def main() -> list[Accepted | IntegrationError]:
         found: list[Accepted | IntegrationError] = []
-        async with served(script, **settings) as client:
+        async with served(script, seconds=0.5, **settings) as client:
             for each in outbound or (MESSAGE,):
                 try:
                     found.append(await client.send(each))
