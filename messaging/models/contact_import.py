@@ -10,13 +10,14 @@ from messaging.states import ImportState
 class ContactImport(models.Model):
     """The file, how its columns were understood, how far the import is and what came of it. Counts are rows of the file:
     rows = created + updated + unchanged + merged + rejected. `mapping` (header → field) is what a person chose; the rest is
-    detected. A running import without a heartbeat for a minute has lost its process and is started again."""
+    detected. `country` (ISO 3166) reads phones instead of the client's. A running import without a heartbeat for a minute has lost its process and is started again."""
 
     client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"))
     file_name = models.CharField(_("file"), max_length=255)
     stored_path = models.CharField(max_length=500)
     digest = models.CharField(_("SHA-256"), max_length=64, blank=True)
     mapping = models.JSONField(_("columns"), default=dict)
+    country = models.CharField(_("country of the phones"), max_length=2, blank=True)
     dry_run = models.BooleanField(_("dry run"), default=False)
     state = models.CharField(_("state"), max_length=10, choices=ImportState.choices, default=ImportState.WAITING)
     error = models.TextField(_("error"), blank=True)

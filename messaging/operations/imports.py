@@ -54,6 +54,7 @@ def create_import(
     mapping: Mapping[str, str],
     dry_run: bool,
     actor: Actor,
+    country: str = "",
     start: bool = True,
 ) -> ContactImport:
     """Note a file to be imported and, unless the caller runs it itself, start it in the background.
@@ -68,6 +69,7 @@ def create_import(
             stored_path=str(path),
             digest=_digest(path),
             mapping=dict(mapping),
+            country=country,
             dry_run=dry_run,
             bytes_total=path.stat().st_size,
             created_by_id=actor.user_id,

@@ -48,11 +48,11 @@ ACTOR = Actor.system("messaging.import_contacts")
 
 
 def run_import(
-    record_id: int, *, country: str = "", on_progress: Callable[[ImportProgress], None] | None = None
+    record_id: int, *, on_progress: Callable[[ImportProgress], None] | None = None
 ) -> ContactImport | None:
     """Run an import to its end. None when another process runs it or it is already closed.
 
-    country: overrides the client's default country for phones. A file that cannot be read ends as failed, with its
+    A file that cannot be read ends as failed, with its
     sentence; any other error leaves the import running, to be taken up again.
     """
     with _only_here(record_id) as is_mine:
@@ -60,7 +60,7 @@ def run_import(
         if record is None:
             return None
         try:
-            return _run(record, country or record.client.country, ImportProgress(record, on_progress))
+            return _run(record, ImportProgress(record, on_progress))
         except UnreadableFile as error:
             return fail_import(record_id=record_id, error=error.text, actor=ACTOR)
         except (MappingProblem, OperationRefused) as error:
@@ -80,9 +80,9 @@ def _only_here(record_id: int) -> Iterator[bool]:
                 let_others(cursor, name)
 
 
-def _run(record: ContactImport, country: str, progress: ImportProgress) -> ContactImport:
+def _run(record: ContactImport, progress: ImportProgress) -> ContactImport:
     with staging():
-        refused = _stage(record, country, progress)
+        refused = _stage(record, progress)
         counts = _foresee(record, refused) if record.dry_run else _merge(record, refused, progress)
         progress.enter(Phase.WRITING)
         reasons = rejected_reasons()
@@ -93,14 +93,16 @@ def _run(record: ContactImport, country: str, progress: ImportProgress) -> Conta
     return finish_import(record_id=record.pk, counts=counts, reasons=reasons, rejected_path=path, actor=ACTOR)
 
 
-def _stage(record: ContactImport, country: str, progress: ImportProgress) -> int:
+def _stage(record: ContactImport, progress: ImportProgress) -> int:
     """Read the file into the stage. Returns how many rows were refused."""
     progress.enter(Phase.READING)
     source = open_rows(Path(record.stored_path))
     refused = 0
     try:
         columns = detect_columns(source.header, record.mapping)
-        normaliser = Normaliser(columns, country, check_characters=source.has_unreadable_characters)
+        normaliser = Normaliser(
+            columns, record.country or record.client.country, check_characters=source.has_unreadable_characters
+        )
         for batch in source.batches():
             refused += _stage_batch(normaliser, batch)
             progress.read(rows=len(batch.rows) + len(batch.refused), bytes_done=source.bytes_done)

@@ -1,0 +1,1 @@
+"""People for demonstrations: invented identities, real purchase behaviour."""
