@@ -15,8 +15,8 @@ from .clock import Clock
 from .complaints import complain
 from .faults import FaultKind, Faults
 
-MAX_WAITING = 20_000
-CONNECTIONS_A_HOST = 16
+MAX_WAITING = 100_000
+CONNECTIONS_A_HOST = 32
 SECONDS_BEFORE_DUPLICATE = 0.05
 SHORTEST_RETRY_SECONDS = 0.2
 
