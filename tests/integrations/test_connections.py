@@ -5,6 +5,7 @@ from cryptography.fernet import Fernet
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection as database
+from django.db.models import QuerySet
 from pytest_django import Settings
 
 from agency.kit.actor import Actor
@@ -29,6 +30,11 @@ SECRETS = {"access_token": TOKEN, "app_secret": "s3cr3t-app", "verify_token": "v
 pytestmark = pytest.mark.django_db
 
 
+def entries(subject: Connection) -> QuerySet[AuditEntry]:
+    """What the audit log says about one connection; other tests leave rows of their own."""
+    return AuditEntry.objects.filter(subject_type="integrations.Connection", subject_id=subject.pk).order_by("pk")
+
+
 def whatsapp(client: Client | None = None, name: str = "Main") -> Connection:
     return create_connection(
         actor=ACTOR,
@@ -43,10 +49,13 @@ def whatsapp(client: Client | None = None, name: str = "Main") -> Connection:
 def test_secrets_are_stored_encrypted_and_never_shown() -> None:
     created = whatsapp()
     with database.cursor() as cursor:
-        cursor.execute("SELECT c::text || encode(sealed_secrets, 'escape') FROM integrations_connection c")
+        cursor.execute(
+            "SELECT c::text || encode(sealed_secrets, 'escape') FROM integrations_connection c WHERE id = %s",
+            [created.pk],
+        )
         stored = cursor.fetchone()[0]
     facts = connection_facts(created.pk)
-    entry = AuditEntry.objects.get()
+    entry = entries(created).get()
     shown = stored + repr(facts) + str(facts) + repr(created) + str(created) + str(entry.after) + str(entry.before)
     for secret in SECRETS.values():
         assert secret not in shown
@@ -91,7 +100,7 @@ def test_a_disabled_or_missing_connection_is_not_configured() -> None:
     enable_connection(actor=ACTOR, connection_id=created.pk)
     enable_connection(actor=ACTOR, connection_id=created.pk)
     assert connection_facts(created.pk).id == created.pk
-    actions = list(AuditEntry.objects.order_by("pk").values_list("action", "why"))
+    actions = list(entries(created).values_list("action", "why"))
     assert actions == [("create_connection", ""), ("disable_connection", "leak"), ("enable_connection", "")]
     with pytest.raises(NotConfigured) as caught:
         connection_facts(created.pk + 1)
@@ -113,11 +122,11 @@ def test_a_disabled_or_missing_connection_is_not_configured() -> None:
 def test_wrong_input_names_the_field_and_changes_nothing(
     service: str, settings: dict[str, str], secrets: dict[str, str], field: str, code: str
 ) -> None:
+    before = Connection.objects.count(), AuditEntry.objects.count()
     with pytest.raises(InvalidInput) as caught:
         create_connection(actor=ACTOR, service=service, name="x", settings=settings, secrets=secrets)
     assert (caught.value.field, caught.value.code) == (field, code)
-    assert not Connection.objects.exists()
-    assert not AuditEntry.objects.exists()
+    assert (Connection.objects.count(), AuditEntry.objects.count()) == before
 
 
 def test_updating_keeps_the_secrets_that_are_not_given() -> None:
@@ -126,7 +135,7 @@ def test_updating_keeps_the_secrets_that_are_not_given() -> None:
         actor=ACTOR, connection_id=created.pk, name="Renamed", secrets={"app_secret": "new", "verify_token": ""}
     )
     assert connection_facts(created.pk).secrets == {**SECRETS, "app_secret": "new"}
-    entry = AuditEntry.objects.get(action="update_connection")
+    entry = entries(created).get(action="update_connection")
     assert entry.before == {"name": "Main", "settings": {"business_account_id": "102290129340398"}}
     assert entry.after == {
         "name": "Renamed",
@@ -134,20 +143,21 @@ def test_updating_keeps_the_secrets_that_are_not_given() -> None:
         "secrets changed": ["app_secret"],
     }
     update_connection(actor=ACTOR, connection_id=created.pk, name="Renamed")
-    assert AuditEntry.objects.filter(action="update_connection").count() == 1
+    assert entries(created).filter(action="update_connection").count() == 1
 
 
 def test_rotation_seals_with_the_newest_key(settings: Settings) -> None:
+    before = settings.ENCRYPTION_KEYS  # other tests' connections are sealed with these
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     settings.ENCRYPTION_KEYS = [old]
     first, second = whatsapp(name="One"), whatsapp(name="Two")
-    settings.ENCRYPTION_KEYS = [new, old]
+    settings.ENCRYPTION_KEYS = [new, old, *before]
     assert connection_facts(first.pk).secrets == SECRETS
     call_command("rotate_secrets")
     settings.ENCRYPTION_KEYS = [new]
     assert [connection_facts(each.pk).secrets for each in (first, second)] == [SECRETS, SECRETS]
     assert rotate_secrets(actor=ACTOR) == (0, [])
-    assert AuditEntry.objects.filter(action="rotate_secrets").count() == 2
+    assert [entries(each).filter(action="rotate_secrets").count() for each in (first, second)] == [1, 1]
 
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(NotConfigured) as caught:
@@ -173,5 +183,7 @@ def test_connections_for_a_channel_are_the_clients_and_the_agencys() -> None:
     own, agency_wide = whatsapp(mine, "own"), whatsapp(None, "agency")
     whatsapp(theirs, "other")
     disable_connection(actor=ACTOR, connection_id=whatsapp(mine, "disabled").pk)
-    assert set(connections_for_channel("whatsapp", mine)) == {own, agency_wide}
-    assert set(connections_for_channel("email", mine)) == set()
+    found = set(connections_for_channel("whatsapp", mine))
+    assert {own, agency_wide} <= found
+    assert {each.client for each in found} == {mine, None} and all(each.enabled for each in found)
+    assert set(connections_for_channel("email", mine).filter(client__isnull=False)) == set()
