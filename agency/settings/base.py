@@ -149,6 +149,7 @@ TASK_ROUTES = {
     "messaging.prepare_job": "bulk",
     "messaging.import_contacts": "bulk",
     "integrations.dispatch_inbound": "webhooks",
+    "outreach.prepare_execution": "bulk",
     "outreach.*": "critical",
     "automations.*": "beat",
 }

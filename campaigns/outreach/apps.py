@@ -3,8 +3,28 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from agency.kit.schedules import declare_schedule
+
 
 class OutreachConfig(AppConfig):
     name = "campaigns.outreach"
     label = "outreach"
     verbose_name = _("Campaigns")
+
+    def ready(self) -> None:
+        declare_schedule(
+            "outreach.start_due_campaigns",
+            "outreach.start_due_campaigns",
+            queue="critical",
+            interval=5,
+            tick=True,
+            description="starts scheduled campaigns whose time has come",
+        )
+        declare_schedule(
+            "outreach.finish_executions",
+            "outreach.finish_executions",
+            queue="critical",
+            interval=5,
+            tick=True,
+            description="closes executions whose job has ended",
+        )

@@ -59,6 +59,11 @@ def campaign_audience(campaign: Campaign, now: dt.datetime) -> QuerySet[Contact]
     return everybody.filter(Q(phone__isnull=False) | Q(whatsapp_id__isnull=False))
 
 
+def last_contact_id(client: Client) -> int:
+    """The id of the client's newest contact; 0 without any. An execution's audience ends there."""
+    return Contact.objects.filter(client=client).order_by("-id").values_list("pk", flat=True).first() or 0
+
+
 def bounded_count(contacts: QuerySet[Contact]) -> Count:
     """Count exactly if that takes less than a second; else count the matches in a random sample of the table's pages."""
     counted = _within(COUNT_MILLISECONDS, contacts.order_by().count)
