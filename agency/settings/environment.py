@@ -4,24 +4,33 @@ A value comes from, in this order: the variable itself; a file named by `<NAME>_
 named by `AWS_SECRETS_ID` in AWS Secrets Manager; the default below.
 """
 
-import json
 import os
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from zoneinfo import available_timezones
 
-import boto3
-from pydantic import Field, SecretStr
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parents[2]
 
 
 class FileSource(PydanticBaseSettingsSource):
     """Reads `NAME` from the file that the variable `NAME_FILE` points to; a missing file is an error, not a silent default."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{field_name.upper()}_FILE")
-        return (Path(path).read_text("utf-8").strip() if path else None), field_name, False
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text("utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(f"{variable} names {path}, which cannot be read: {error}.") from error
 
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -38,20 +47,27 @@ class SecretsManagerSource(PydanticBaseSettingsSource):
         secret_id = os.environ.get("AWS_SECRETS_ID")
         if not secret_id:
             return {}
-        answer = boto3.client("secretsmanager").get_secret_value(SecretId=secret_id)
-        return {name.lower(): value for name, value in json.loads(answer["SecretString"]).items()}
+        # By name: the AWS library costs half a second of processor time, and only those who use it should pay.
+        values: dict[str, Any] = import_module("agency.settings.secrets_manager").read_secret(secret_id)
+        return values
 
 
 class Environment(BaseSettings):
     """The typed environment. Field names are the variables' names in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", case_sensitive=False)
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env",
+        env_ignore_empty=True,  # `NAME=` in a compose file or .env means "not set"
+        extra="ignore",
+        case_sensitive=False,
+        hide_input_in_errors=True,  # what is wrong may be a password
+    )
 
     database_url: SecretStr | None = Field(None, description="PostgreSQL; empty: a private server is started")
     redis_url: SecretStr | None = Field(None, description="Broker and results; empty: a private Valkey is started")
     cache_url: SecretStr | None = Field(None, description="Cache and channel layer; default: REDIS_URL, database 1")
     limiter_url: SecretStr | None = Field(None, description="Send limiter; default: REDIS_URL, database 2")
-    batuta_servers: str = Field(
+    batuta_servers: Literal["private", "none"] = Field(
         "private", description="`private` starts servers where no URL is given; `none` never does"
     )
     secret_key: SecretStr | None = Field(None, description="Django's signing key; required in production")
@@ -61,7 +77,9 @@ class Environment(BaseSettings):
     allowed_hosts: str = Field("localhost,127.0.0.1,[::1]", description="Host names served, comma separated")
     public_base_url: str = Field("http://127.0.0.1:8000", description="How the outside reaches this installation")
     log_dir: str = Field("", description="Also write one log file a day here, kept 30 days")
-    log_level: str = Field("INFO", description="Lowest level that is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        None, description="Lowest level that is logged; default: INFO in production, WARNING elsewhere"
+    )
     email_url: SecretStr | None = Field(None, description="smtp://user:password@host:port for invitations and resets")
     trusted_proxies: int = Field(0, ge=0, description="Proxies before us whose X-Forwarded-For is believed")
     api_requests_per_minute: int = Field(600, ge=1, description="API requests one token may make a minute")
@@ -69,6 +87,13 @@ class Environment(BaseSettings):
     time_zone: str = Field("America/Sao_Paulo", description="The agency's time zone")
     sandbox_url: str = Field("", description="Base URL of the local sandbox; empty: the real services")
     send_concurrency: int = Field(200, ge=1, le=200, description="Provider calls one sender process has in flight")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("not a time zone of the IANA list; write it like America/Sao_Paulo")
+        return name
 
     @classmethod
     def settings_customise_sources(
@@ -90,5 +115,9 @@ def revealed(secret: SecretStr | None) -> str:
 
 @cache
 def environment() -> Environment:
-    """The environment of this process, read once."""
-    return Environment()
+    """The environment of this process, read once. Raises ImproperlyConfigured with one clause a wrong variable, never its value."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        raise ImproperlyConfigured("Correct these settings: " + "; ".join(wrong)) from None

@@ -5,6 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from agency.settings.base import *
 from agency.settings.base import BASE_DIR, ENV, PUBLIC_BASE_URL, QUEUES
 from agency.settings.environment import revealed
+from agency.settings.logs import logging_settings
 from agency.settings.mail import mail_settings
 from agency.settings.runtime import server_settings
 
@@ -23,6 +24,7 @@ globals().update(mail_settings())
 globals().update(server_settings("main", QUEUES))
 
 DEBUG = False
+LOGGING = logging_settings(level=ENV.log_level or "INFO", json_lines=True, directory=ENV.log_dir)
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = False
 STORAGES = {

@@ -36,9 +36,16 @@ def server_urls(purpose: Literal["main", "test"]) -> tuple[str, str]:
     given = environment()
     database = given.database_url.get_secret_value() if given.database_url else ""
     redis = given.redis_url.get_secret_value() if given.redis_url else ""
+    if redis and urlsplit(redis).scheme not in ("redis", "rediss"):
+        raise ImproperlyConfigured(
+            "REDIS_URL must begin with redis:// or rediss://, e.g. redis://:password@host:6379/0."
+        )
     if database and redis:
         return database, redis
     if given.batuta_servers == "none":
         return database or "postgresql://none@127.0.0.1:1/none", redis or "redis://127.0.0.1:1/0"
-    private = embedded.urls(purpose)
+    try:
+        private = embedded.urls(purpose)
+    except embedded.ServersUnavailable as error:
+        raise ImproperlyConfigured(str(error)) from error
     return database or private.database_url, redis or private.redis_url

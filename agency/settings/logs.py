@@ -1,0 +1,68 @@
+"""Logging: JSON lines on standard output in production, readable lines on standard error elsewhere, and a file a day with LOG_DIR."""
+
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+# Loggers that say at INFO what the ledger holds anyway, several lines a second.
+TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.beat", "botocore", "urllib3")
+# Loggers that bring handlers of their own: Django's mails to administrators, uvicorn's plain lines.
+OWN_HANDLERS = ("django", "django.server", "uvicorn", "uvicorn.error", "uvicorn.access")
+
+BEFORE: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.CallsiteParameterAdder([structlog.processors.CallsiteParameter.PROCESS]),
+)
+
+
+def logging_settings(*, level: str, json_lines: bool, directory: str = "") -> dict[str, Any]:
+    """Django's LOGGING. `directory` also gets one JSON file a day, kept thirty days."""
+    structlog.configure(
+        processors=[*BEFORE, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handlers: dict[str, Any] = {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if json_lines else "readable",
+            "stream": "ext://sys.stdout" if json_lines else "ext://sys.stderr",
+        }
+    }
+    if directory:
+        handlers["file"] = {
+            "class": "agency.settings.daily_file.DailyFileHandler",
+            "directory": directory,
+            "formatter": "json",
+        }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": _formatter(
+                structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)
+            ),
+            "readable": _formatter(structlog.dev.ConsoleRenderer(colors=False)),
+        },
+        "handlers": handlers,
+        "root": {"level": level, "handlers": list(handlers)},
+        "loggers": {
+            **{name: {"level": "WARNING"} for name in TALKATIVE},
+            **{name: {"handlers": [], "propagate": True} for name in OWN_HANDLERS},
+        },
+    }
+
+
+def _formatter(*last: Processor) -> dict[str, Any]:
+    """A formatter for structlog's records and the standard library's alike."""
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": list(BEFORE),
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    }
