@@ -1,8 +1,11 @@
 """Automations and the clock that starts them."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from agency.kit.health import register_check
+from agency.kit.metrics import register_source
 from agency.kit.schedules import declare_schedule
 
 
@@ -11,7 +14,10 @@ class AutomationsConfig(AppConfig):
     verbose_name = _("Automations")
 
     def ready(self) -> None:
-        """Declare this package's own schedules."""
+        """Declare this package's checks, gauges and schedules."""
+        register_check("beat", import_string("automations.selectors.health.check_beat"), ready=True)
+        register_check("schedules", import_string("automations.selectors.health.check_schedules"))
+        register_source(import_string("automations.selectors.health.beat_gauges"))
         declare_schedule(
             "automations.prune_slots",
             "automations.prune_slots",

@@ -1,10 +1,38 @@
-"""Fixtures for every test: the sandbox of all services, as a process of its own."""
+"""What holds for every test, and what any may ask for: the sandbox as a process of its own, servers for real processes."""
 
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+from hypothesis import settings
+from pytest_django import DjangoDbBlocker
 
 from integrations.sandbox.runner import RunningSandbox, running_sandbox
+from tests.live import Live, live_servers
+
+# No time limit per example: a busy machine says nothing about a rule. The same examples in every run.
+settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def migrated_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The migrated test database, also where no test of the session uses it directly (pytest-django makes none then)."""
+    with django_db_blocker.unblock():
+        if str(connection.settings_dict["NAME"]).startswith("test_"):
+            yield
+            return
+        made = setup_databases(verbosity=0, interactive=False)
+        yield
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture
+def live(request: pytest.FixtureRequest, migrated_database: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Live]:
+    """Servers for real processes; this test's own ORM sees the same committed database. Not beside the mark `django_db`."""
+    with django_db_blocker.unblock(), live_servers(request.node.module.__name__.rpartition(".")[2]) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")

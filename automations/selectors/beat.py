@@ -9,7 +9,8 @@ from django.db import connection
 
 _STATE = """
 SELECT holder, term, extract(epoch FROM clock_timestamp() - renewed_at), expires_at > clock_timestamp(),
-       ticked_at, published_at, extract(epoch FROM clock_timestamp() - ticked_at)
+       ticked_at, published_at, extract(epoch FROM clock_timestamp() - ticked_at),
+       extract(epoch FROM clock_timestamp() - published_at)
 FROM automations_beatlease WHERE name = 'beat'
 """
 _COUNTS = """
@@ -27,8 +28,8 @@ class BeatState:
     """Beat as the database sees it; ages in seconds.
 
     `alive`: somebody holds the lease. `age`: since its last renewal. `tick_age`: since the holder's last complete pass
-    over the schedules (None: never). `waiting`: slots that no worker took within a minute. `missed` and `failed`: slots
-    of the last 24 hours that were not made up, or never ended.
+    over the schedules, `publish_age`: since the broker last took a message (None: never). `waiting`: slots that no worker
+    took within a minute. `missed` and `failed`: slots of the last 24 hours that were not made up, or never ended.
     """
 
     holder: str = ""
@@ -36,6 +37,7 @@ class BeatState:
     alive: bool = False
     age: float | None = None
     tick_age: float | None = None
+    publish_age: float | None = None
     last_tick: datetime | None = None
     last_published: datetime | None = None
     waiting: int = 0
@@ -54,13 +56,14 @@ def beat_state() -> BeatState:
         row = cursor.fetchone()
     if row is None:
         return BeatState(waiting=waiting, missed=missed, failed=failed)
-    holder, term, age, alive, ticked_at, published_at, tick_age = row
+    holder, term, age, alive, ticked_at, published_at, tick_age, publish_age = row
     return BeatState(
         holder=holder,
         term=term,
         alive=alive,
         age=float(age),
         tick_age=None if tick_age is None else float(tick_age),
+        publish_age=None if publish_age is None else float(publish_age),
         last_tick=ticked_at,
         last_published=published_at,
         waiting=waiting,

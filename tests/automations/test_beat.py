@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 from kombu.exceptions import OperationalError
 
 from agency.celery import app
+from agency.kit.health import Health
 from agency.kit.schedules import Missed, ScheduleDeclaration
 from automations import beat as beat_module
 from automations.beat import LeasedDatabaseScheduler
@@ -17,6 +19,7 @@ from automations.models import BeatLease, Slot
 from automations.operations.schedules import write_fields
 from automations.operations.slots import RUN_TASK
 from automations.selectors import beat_state
+from automations.selectors.health import beat_gauges, check_beat
 from automations.selectors.schedules import declared_fields
 from automations.states import SlotState
 from tests.automations.clockwork import KEY, at, edit, ledger, let_lease_run_out, make_schedule
@@ -210,11 +213,17 @@ def test_a_row_made_by_hand_gets_slots_from_the_moment_it_is_seen(beat: TurnedBe
 
 def test_the_state_of_beat_is_known(beat: TurnedBeat, broker: Broker) -> None:
     assert (beat_state().alive, beat_state().holder, beat_state().age) == (False, "", None)
+    assert check_beat().health == Health.FAILED
     make_tick(1)
     beat.run(3)
     state = beat_state()
     assert (state.alive, state.holder, state.term, state.waiting) == (True, "first", 1, 0)
     assert state.age is not None and 0 <= state.age < 5
     assert state.tick_age is not None and state.last_published is not None
+    assert check_beat().health == Health.OK
+    gauges = {(sample.name, *sample.labels.values()): sample.value for sample in beat_gauges()}
+    assert (gauges["beat_lease_held",], gauges["beat_lease_term",], gauges["slots", "missed"]) == (1, 1, 0)
+    Slot.objects.create(key="tests.lost", slot=Now(), task="x", queue="x", state=SlotState.MISSED)
+    assert check_beat().health == Health.DEGRADED
     beat.close()
-    assert beat_state().alive is False
+    assert (beat_state().alive, check_beat().health) == (False, Health.FAILED)
