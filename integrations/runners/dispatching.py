@@ -5,7 +5,7 @@ One delivery that cannot be read or applied harms only itself: a batch that fail
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -81,22 +81,38 @@ def _received(event: ClaimedEvent, fact: InboundFact) -> ReceivedFact:
     return ReceivedConnectionEvent(event.id, event.received_at, event.service, event.connection_id, fact)
 
 
-def _settle(lease: int, settlements: Sequence[Settlement], claimed: dict[int, ClaimedEvent], deliver: Deliver) -> None:
+def _settle(
+    lease: int, settlements: Sequence[Settlement], claimed: Mapping[int, ClaimedEvent], deliver: Deliver
+) -> None:
+    """Settle all in one transaction; when that fails, each half by itself, in order, until the culprit is alone."""
     if not settlements:
         return
+    error = _refusal(lease, settlements, deliver)
+    if error is None:
+        return
+    if len(settlements) > 1:
+        middle = len(settlements) // 2
+        _settle(lease, settlements[:middle], claimed, deliver)
+        _settle(lease, settlements[middle:], claimed, deliver)
+        return
+    event = claimed[settlements[0].inbound_event_id]
+    logger.error(
+        "inbound event not applied",
+        extra={"service": event.service, "inbound_event": event.id, "attempt": event.attempt},
+        exc_info=error,
+    )
+    _bury(lease, event, f"{type(error).__name__}: {error}", is_final=False)
+
+
+def _refusal(lease: int, settlements: Sequence[Settlement], deliver: Deliver) -> Exception | None:
+    """What made the transaction impossible, or None. Raises when the database itself is in trouble."""
     try:
         _settle_persistently(lease, settlements, deliver)
     except Exception as error:
         if _is_outage(error):
             raise  # nobody is to blame: the lease ends by itself
-        if len(settlements) > 1:
-            middle = len(settlements) // 2
-            _settle(lease, settlements[:middle], claimed, deliver)
-            _settle(lease, settlements[middle:], claimed, deliver)
-            return
-        event = claimed[settlements[0].inbound_event_id]
-        logger.exception("inbound event not applied", extra={"service": event.service, "inbound_event": event.id})
-        _bury(lease, event, f"{type(error).__name__}: {error}", is_final=False)
+        return error
+    return None
 
 
 def _is_outage(error: Exception) -> bool:
