@@ -9,6 +9,8 @@ from django.views.generic import RedirectView
 # Whoever enters the admin comes through allauth, so that lockout and second factor hold there too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+api = import_string("agency.api.root.api")
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("accounts/invitation/<str:token>/", import_string("agency.views.invitation.invitation"), name="invitation"),
@@ -16,6 +18,9 @@ urlpatterns = [
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/logout/", RedirectView.as_view(pattern_name="account_logout")),
     path("admin/", admin.site.urls),
+    path("api/openapi.json", import_string("agency.api.root.openapi")),
+    path("api/v1/", api.urls),
+    path("api/<path:rest>", import_string("agency.api.root.unknown")),
     path("healthz", import_string("agency.views.health.healthz")),
     path("readyz", import_string("agency.views.health.readyz")),
     path("metrics", import_string("agency.views.health.metrics_page")),

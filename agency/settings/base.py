@@ -16,6 +16,15 @@ ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.s
 PUBLIC_BASE_URL = ENV.public_base_url.rstrip("/")
 SANDBOX_URL = ENV.sandbox_url.rstrip("/")
 SEND_CONCURRENCY = ENV.send_concurrency
+API_REQUESTS_PER_MINUTE = ENV.api_requests_per_minute
+# The API's resources: tag in the OpenAPI document → router.
+API_ROUTERS = {
+    "contacts": "messaging.api.contacts.router",
+    "imports": "messaging.api.imports.router",
+    "templates": "messaging.api.templates.router",
+    "senders": "messaging.api.senders.router",
+    "messages": "messaging.api.messages.router",
+}
 
 INSTALLED_APPS = [
     "unfold",
@@ -45,6 +54,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "agency.views.middleware.api_problems",
     "agency.views.middleware.edge",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -9,6 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
+from agency.api.problems import as_problem
+from agency.kit import metrics
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -58,6 +61,19 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         policy = settings.CONTENT_SECURITY_POLICY_ADMIN if admin else settings.CONTENT_SECURITY_POLICY
         text = "; ".join(f"{name} {value}" for name, value in policy.items())
         response.headers.setdefault("Content-Security-Policy", text.replace("{nonce}", str(nonce)))
+        return response
+
+    return middleware
+
+
+def api_problems(get_response: GetResponse) -> GetResponse:
+    """Below /api/ every error is a problem document, whoever made it; answers are counted by status class."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/api/"):
+            return get_response(request)
+        response = as_problem(get_response(request))
+        metrics.add("api_requests", status=f"{response.status_code // 100}xx")
         return response
 
     return middleware
