@@ -40,7 +40,7 @@ def idempotent(view: Callable[..., tuple[int, Schema]]) -> Callable[..., Any]:
             IdempotencyRecord.objects.create(user_id=user_id, key=key, digest=digest, status=status, body=body)
         return _json(status, body)
 
-    contribute_operation_args(wrapper, "idempotency_key", Key, Header(..., alias="Idempotency-Key"))
+    contribute_operation_args(wrapper, "idempotency_key", Key, Header(..., alias="Idempotency-Key"))  # type: ignore[type-arg]
     return wrapper
 
 
@@ -50,20 +50,25 @@ def request_digest(request: HttpRequest) -> str:
     if request.content_type == "multipart/form-data":
         for name, values in sorted(request.POST.lists()):
             digest.update(json.dumps([name, values]).encode())
-        for name, file in sorted(request.FILES.items()):
-            digest.update(json.dumps([name, file.name]).encode())
-            for chunk in file.chunks():
-                digest.update(chunk)
-            file.seek(0)
+        for name in sorted(request.FILES):
+            for file in request.FILES.getlist(name):
+                digest.update(json.dumps([name, file.name]).encode())
+                for chunk in file.chunks():
+                    digest.update(chunk)
+                file.seek(0)
     else:
         digest.update(request.body)
     return digest.hexdigest()
 
 
+def lock_number(user_id: int, key: str) -> int:
+    """The advisory lock of one person's key."""
+    return int.from_bytes(sha256(f"{user_id} {key}".encode()).digest()[:8], signed=True)
+
+
 def _lock(user_id: int, key: str) -> None:
-    number = int.from_bytes(sha256(f"{user_id} {key}".encode()).digest()[:8], signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock_number(user_id, key)])
         (free,) = cursor.fetchone()
     if not free:
         raise ApiProblem(409, "in_progress", "The first request with this key is still running.", {"Retry-After": "1"})

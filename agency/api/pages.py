@@ -17,7 +17,9 @@ class PageQuery(Schema):
     """How much of a list is wanted, and from where."""
 
     limit: int = Field(50, ge=1, le=200, description="Items on one page")
-    cursor: Annotated[str, StringConstraints(max_length=200)] = Field("", description="`next_cursor` of the page before")
+    cursor: Annotated[str, StringConstraints(max_length=200)] = Field(
+        "", description="`next_cursor` of the page before"
+    )
 
 
 class Page(Schema, Generic[ItemT]):

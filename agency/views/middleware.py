@@ -66,13 +66,21 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def _too_large(request: HttpRequest) -> bool:
+    """Uploads are files on disk with their own limit; every other body is read into memory."""
+    size = request.META.get("CONTENT_LENGTH") or "0"
+    upload = (request.content_type or "") == "multipart/form-data"
+    return not upload and (not size.isdecimal() or int(size) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
+
+
 def api_problems(get_response: GetResponse) -> GetResponse:
     """Below /api/ every error is a problem document, whoever made it; answers are counted by status class."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if not request.path.startswith("/api/"):
             return get_response(request)
-        response = as_problem(get_response(request))
+        answer = HttpResponse(status=413) if _too_large(request) else get_response(request)
+        response = as_problem(answer)
         metrics.add("api_requests", status=f"{response.status_code // 100}xx")
         return response
 
