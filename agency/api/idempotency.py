@@ -83,4 +83,4 @@ def _replay(known: IdempotencyRecord, digest: str) -> HttpResponse:
 
 
 def _json(status: int, body: Any) -> HttpResponse:
-    return HttpResponse(json.dumps(body), status=status, content_type="application/json; charset=utf-8")
+    return HttpResponse(json.dumps(body, sort_keys=True), status=status, content_type="application/json; charset=utf-8")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.http import HttpResponse
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -49,7 +48,7 @@ def program(role: Role = Role.ACCOUNT_MANAGER, **kwargs: Any) -> Program:
     return Program(make_token(make_person("ana", role, world.client), **kwargs)[1])
 
 
-def assert_problem(answer: HttpResponse, status: int, code: str) -> dict[str, Any]:
+def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(answer.content)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert (body["status"], body["code"], body["type"]) == (status, code, "about:blank")
