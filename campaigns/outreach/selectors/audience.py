@@ -66,7 +66,7 @@ def last_contact_id(client: Client) -> int:
 
 def bounded_count(contacts: QuerySet[Contact]) -> Count:
     """Count exactly if that takes less than a second; else count the matches in a random sample of the table's pages."""
-    counted = _within(COUNT_MILLISECONDS, contacts.order_by().count)
+    counted = within(COUNT_MILLISECONDS, contacts.order_by().count)
     if counted is not None:
         return Count(counted, exact=True)
     query, parameters = contacts.order_by().values("pk").query.sql_with_params()
@@ -90,10 +90,10 @@ def segment_count(client: Client, node: Node, now: dt.datetime) -> Count:
 def segment_sample(client: Client, node: Node, now: dt.datetime, size: int = 10) -> list[Contact]:
     """Some of the people, newest first; empty when they are too rare to be found within a second."""
     chosen = contacts_matching(client, node, now).order_by("-id")[:size]
-    return _within(COUNT_MILLISECONDS, lambda: list(chosen)) or []
+    return within(COUNT_MILLISECONDS, lambda: list(chosen)) or []
 
 
-def _within(milliseconds: int, ask: Callable[[], Found]) -> Found | None:
+def within(milliseconds: int, ask: Callable[[], Found]) -> Found | None:
     """The answer, or None when the database needs longer than this."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
