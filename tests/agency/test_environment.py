@@ -4,6 +4,7 @@ import json
 import logging.config
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -171,12 +172,12 @@ def test_unavailable_servers_are_a_setting_to_correct(monkeypatch: pytest.Monkey
         server_urls("main")
 
 
-@pytest.fixture
-def logger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[logging.Logger]:
+@contextmanager
+def production_logging(directory: Path) -> Iterator[logging.Logger]:
     """A logger with the production's handlers, taken off again afterwards."""
     root = logging.getLogger()
     before = list(root.handlers), root.level
-    logging.config.dictConfig(logging_settings(level="INFO", json_lines=True, directory=str(tmp_path / "logs")))
+    logging.config.dictConfig(logging_settings(level="INFO", json_lines=True, directory=str(directory)))
     yield logging.getLogger("batuta.test")
     for handler in root.handlers:
         if isinstance(handler, DailyFileHandler):
@@ -185,24 +186,21 @@ def logger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[loggi
     root.setLevel(level)
 
 
-def test_log_lines_are_json_on_stdout_and_in_a_file_a_day(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], logger: logging.Logger
-) -> None:
-    old, kept, foreign = (
-        tmp_path / "logs" / name for name in ("batuta-2020-01-01.log", "batuta-2999-01-01.log", "x.log")
-    )
+def test_log_lines_are_json_on_stdout_and_in_a_file_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, kept, foreign = (tmp_path / name for name in ("batuta-2020-01-01.log", "batuta-2999-01-01.log", "x.log"))
     for path in (old, kept, foreign):
         path.touch()
 
-    logger.info("sent %d messages", 3, extra={"job": 7})
-    try:
-        raise ValueError("açúcar")
-    except ValueError:
-        logger.exception("failed")
-    logging.getLogger("celery.beat").info("a tick")
+    with production_logging(tmp_path) as logger:
+        logger.info("sent %d messages", 3, extra={"job": 7})
+        try:
+            raise ValueError("açúcar")
+        except ValueError:
+            logger.exception("failed")
+        logging.getLogger("celery.beat").info("a tick")
 
     day = datetime.now(UTC).date().isoformat()
-    lines = (tmp_path / "logs" / f"batuta-{day}.log").read_text().splitlines()
+    lines = (tmp_path / f"batuta-{day}.log").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     first, second = (json.loads(line) for line in lines)
     assert (first["event"], first["job"], first["level"], first["logger"]) == (
