@@ -235,6 +235,9 @@ def smtp_failure(
         if _TOO_FAST.search(text):
             return RateLimited(SERVICE, operation, name, text, retry_after=THROTTLED_SECONDS)
         return TemporaryFailure(SERVICE, operation, name, text, accepted_possible=False)
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
+        # About us and not about the person: the next message would be refused alike.
+        return AuthenticationFailed(SERVICE, operation, name, text)
     suppress = None
     if recipient and detail in _INVALID:
         suppress = SuppressReason.INVALID_ADDRESS

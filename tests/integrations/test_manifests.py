@@ -75,7 +75,7 @@ def test_starting_imports_no_vendor_sdk_and_takes_little() -> None:
     script = (
         "import resource, sys, django; django.setup()\n"
         "from integrations.registry import manifests; manifests()\n"
-        "sdks = {'twilio', 'pyreqwest', 'aiosmtplib', 'facebook_business', 'slack_sdk', 'notion_client', 'gspread'}\n"
+        "sdks = {'twilio', 'pyreqwest', 'aiosmtplib', 'facebook_business', 'slack_sdk', 'notion_client', 'gspread', 'boto3'}\n"
         "used = resource.getrusage(resource.RUSAGE_SELF)\n"
         "print(sorted(sdks & set(sys.modules)), used.ru_utime + used.ru_stime < 4)\n"
     )

@@ -194,7 +194,7 @@ def test_no_value_can_add_a_header_or_a_command() -> None:
         ({"RCPT": ["552 5.2.2 mailbox full"]}, ("refused", "552 5.2.2", None)),
         ({"RCPT": ["450 4.7.1 greylisted, try again"]}, ("temporary", "450 4.7.1", False)),
         ({"RCPT": ["451 4.7.0 too many messages"]}, ("limited", "451 4.7.0", 60.0, False)),
-        ({"MAIL": ["550 5.1.1 sender unknown"]}, ("refused", "550 5.1.1", None)),
+        ({"MAIL": ["550 5.7.1 not your address"]}, ("AuthenticationFailed", "550 5.7.1")),
         ({"MAIL": ["530 5.7.0 log in first"]}, ("AuthenticationFailed", "530 5.7.0")),
         ({"MAIL": ["421 4.3.2 closing"]}, ("temporary", "421 4.3.2", False)),
         ({"DATA": ["451 4.3.0 later"]}, ("temporary", "451 4.3.0", False)),
