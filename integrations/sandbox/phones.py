@@ -90,10 +90,15 @@ class Phones:
                 if isinstance(entry, SandboxMessage):
                     yield entry
 
-    def latest(self, limit: int, search: str = "") -> list[Phone]:
-        """The phones with the latest news whose address or texts contain the words."""
+    def latest(self, limit: int, search: str = "", service: str = "") -> list[Phone]:
+        """The phones with the latest news whose address or texts contain the words, perhaps of one service only."""
         words = search.casefold().strip()
-        found = (phone for phone in reversed(self._phones.values()) if not words or _contains(phone, words))
+        found = (
+            phone
+            for phone in reversed(self._phones.values())
+            if (not service or any(entry.service == service for entry in phone.entries))
+            and (not words or _contains(phone, words))
+        )
         return list(islice(found, limit))
 
     def clear(self) -> None:

@@ -59,6 +59,10 @@ class Imitation(abc.ABC):
         """The names that a fault may be narrowed to."""
         return self.routes.operations
 
+    def address(self, host: str) -> str:
+        """Where a client finds this service, when the sandbox's own host and port are `host`."""
+        return f"http://{host}/{self.slug}"
+
     def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
         """The operation that a request is for, with what the path names; None = the service has no such route."""
         return self.routes.match(method, path)

@@ -94,6 +94,10 @@ class SmtpSandbox(Imitation):
         """Only one."""
         return ("send",)
 
+    def address(self, host: str) -> str:
+        """Host and port of the mail server."""
+        return f"smtp://{host.rpartition(':')[0]}:{self.port}"
+
     def codes(self) -> Collection[str]:
         """Enhanced status codes."""
         return BOUNCES

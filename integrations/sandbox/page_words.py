@@ -1,0 +1,205 @@
+"""What the page says: words, numbers and times for a person, and the rows of its lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+
+from .behaviour import Step
+from .faults import Fault, FaultKind
+from .phones import Phone, Reply, SandboxMessage
+
+Words = str | Promise
+
+STATE_WORDS: Mapping[Step, Words] = {
+    Step.ACCEPTED: _("accepted"),
+    Step.SENT: _("sent"),
+    Step.DELIVERED: _("delivered"),
+    Step.READ: _("read"),
+    Step.CLICKED: _("clicked"),
+    Step.FAILED: _("failed"),
+    Step.REPLIED: _("replied"),
+    Step.COMPLAINED: _("complained"),
+}
+# Colour means state and nothing else: grey waits, blue moves, green is done, amber needs a look, red is broken.
+STATE_COLOURS: Mapping[Step, str] = {
+    Step.ACCEPTED: "grey",
+    Step.SENT: "blue",
+    Step.DELIVERED: "green",
+    Step.READ: "green",
+    Step.CLICKED: "green",
+    Step.FAILED: "red",
+    Step.REPLIED: "green",
+    Step.COMPLAINED: "amber",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FaultWords:
+    """Title and meaning of one switch."""
+
+    kind: FaultKind
+    title: Words
+    meaning: Words
+
+
+@dataclass(frozen=True, slots=True)
+class FaultGroup:
+    """Switches that belong together."""
+
+    title: Words
+    faults: tuple[FaultWords, ...]
+
+
+FAULT_GROUPS = (
+    FaultGroup(
+        _("Not accepted"),
+        (
+            FaultWords(FaultKind.RATE_LIMIT, _("Too many requests"), _("Answers 429 with Retry-After.")),
+            FaultWords(FaultKind.SERVER_ERROR, _("Server error"), _("Answers 500 and accepts nothing.")),
+            FaultWords(FaultKind.CUT_BEFORE, _("Connection cut before"), _("Cuts the connection, accepts nothing.")),
+            FaultWords(
+                FaultKind.INSTANCE_CLOSED, _("Instance closed"), _("Evolution's WhatsApp session is logged out.")
+            ),
+        ),
+    ),
+    FaultGroup(
+        _("Accepted, but"),
+        (
+            FaultWords(FaultKind.LATENCY, _("Slow answer"), _("Accepts at once, answers seconds later.")),
+            FaultWords(FaultKind.HANG_AFTER, _("No answer"), _("Accepts and never answers: the caller times out.")),
+            FaultWords(FaultKind.CUT_AFTER, _("Connection cut after"), _("Accepts, then cuts the connection.")),
+            FaultWords(
+                FaultKind.SERVER_ERROR_AFTER, _("Server error after"), _("Accepts and answers 500 all the same.")
+            ),
+        ),
+    ),
+    FaultGroup(
+        _("Webhooks"),
+        (
+            FaultWords(FaultKind.DUPLICATE_WEBHOOKS, _("Duplicates"), _("Delivers each webhook twice.")),
+            FaultWords(FaultKind.REORDER_WEBHOOKS, _("Out of order"), _("A status overtakes the one before it.")),
+            FaultWords(FaultKind.DELAY_WEBHOOKS, _("Late"), _("Statuses come seconds late.")),
+            FaultWords(FaultKind.DROP_WEBHOOKS, _("Lost"), _("Statuses never come.")),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """One switch as the page shows it. `detail` says where and how often, when it is on."""
+
+    kind: str
+    title: Words
+    meaning: Words
+    on: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One message or reply on a phone."""
+
+    from_person: bool
+    title: str
+    text: str
+    state: Words
+    colour: str
+    code: str
+    ago: str
+    iso: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRow:
+    """One phone or mailbox with its latest entries, oldest first."""
+
+    address: str
+    service: str
+    service_title: str
+    account: str
+    received: int
+    latest: EntryRow
+    entries: tuple[EntryRow, ...]
+
+
+def number_words(number: int) -> str:
+    """A whole number with separators of the reader's language."""
+    words = f"{number:,}"
+    return words.replace(",", ".") if (get_language() or "").startswith("pt") else words
+
+
+def share_words(share: float) -> str:
+    """A share as percent."""
+    return f"{share * 100:g} %"
+
+
+def ago_words(seconds: float) -> str:
+    """How long ago, in the reader's language."""
+    if seconds < 60:
+        return gettext("%(number)d s ago") % {"number": max(0, int(seconds))}
+    if seconds < 3600:
+        return gettext("%(number)d min ago") % {"number": int(seconds / 60)}
+    return gettext("%(number)d h ago") % {"number": int(seconds / 3600)}
+
+
+def fault_rows(group: FaultGroup, faults: list[Fault]) -> list[FaultRow]:
+    """The switches of one group."""
+    rows = []
+    for words in group.faults:
+        on = [fault for fault in faults if fault.kind is words.kind]
+        details = [
+            " · ".join(
+                part
+                for part in (
+                    gettext("all services") if fault.service == "*" else fault.service,
+                    fault.sender if fault.sender != "*" else "",
+                    share_words(fault.share) if fault.share < 1 else "",
+                    f"{fault.seconds:g} s" if fault.seconds else "",
+                    gettext("struck %(number)s times") % {"number": number_words(fault.struck)},
+                )
+                if part
+            )
+            for fault in on
+        ]
+        rows.append(FaultRow(words.kind.value, words.title, words.meaning, bool(on), "; ".join(details)))
+    return rows
+
+
+def phone_row(phone: Phone, titles: Mapping[str, str], now: float) -> PhoneRow:
+    """One phone; it has at least one entry."""
+    entries = tuple(_entry_row(entry, now) for entry in phone.entries)
+    last = phone.entries[-1]
+    return PhoneRow(
+        address=phone.address,
+        service=last.service,
+        service_title=titles.get(last.service, last.service),
+        account=last.account,
+        received=phone.received,
+        latest=entries[-1],
+        entries=entries,
+    )
+
+
+def _entry_row(entry: SandboxMessage | Reply, now: float) -> EntryRow:
+    iso = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="seconds")
+    if isinstance(entry, Reply):
+        return EntryRow(True, "", entry.text, _("wrote"), "none", "", ago_words(now - entry.at), iso, "")
+    return EntryRow(
+        from_person=False,
+        title=entry.subject,
+        text=entry.text,
+        state=STATE_WORDS[entry.state],
+        colour=STATE_COLOURS[entry.state],
+        code=entry.code if entry.state is Step.FAILED else "",
+        ago=ago_words(now - entry.at),
+        iso=iso,
+        reference=entry.reference,
+    )
