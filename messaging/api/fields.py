@@ -1,6 +1,6 @@
 """Texts that the API takes: no NUL bytes (PostgreSQL knows none), bounded, and names of channels and states instead of numbers."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -28,7 +28,7 @@ Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[-a-zA-Z0-9_]+
 RecordId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
-class Channel(Enum):
+class Channel(StrEnum):
     """whatsapp | email | sms."""
 
     WHATSAPP = "whatsapp"
@@ -46,7 +46,7 @@ class Channel(Enum):
         return ChannelKind[self.name]
 
 
-class ConsentGiven(Enum):
+class ConsentGiven(StrEnum):
     """granted | withdrawn."""
 
     GRANTED = "granted"

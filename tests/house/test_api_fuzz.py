@@ -1,13 +1,16 @@
 """The API, fuzzed from its own OpenAPI document: no 5xx, no answer that the document does not list."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
 import pytest
 import schemathesis
 from django.core.cache import cache
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -35,6 +38,16 @@ def program(settings: Any) -> tuple[World, str]:
     world = make_world()
     make_world("outro", "Outro")
     return world, make_token(make_person("ana", Role.ACCOUNT_MANAGER, world.client))[1]
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """The application runs inside the test's transaction, as under Django's own test client: requests do not close its connection."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.mark.django_db
