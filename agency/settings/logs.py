@@ -1,21 +1,32 @@
 """Logging: JSON lines on standard output in production, readable lines on standard error elsewhere, and a file a day with LOG_DIR."""
 
+import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 # Loggers that say at INFO what the ledger holds anyway, several lines a second.
 TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.beat", "botocore", "urllib3")
 # Loggers that bring handlers of their own: Django's mails to administrators, uvicorn's plain lines.
 OWN_HANDLERS = ("django", "django.server", "uvicorn", "uvicorn.error", "uvicorn.access")
 
+
+def _stamp(logger: Any, method: str, event: EventDict) -> EventDict:
+    """The time of the event: the record's own, so that standard output and the file agree, else now."""
+    record: logging.LogRecord | None = event.get("_record")
+    moment = datetime.fromtimestamp(record.created, UTC) if record else datetime.now(UTC)
+    event["timestamp"] = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return event
+
+
 BEFORE: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _stamp,
     structlog.processors.CallsiteParameterAdder([structlog.processors.CallsiteParameter.PROCESS]),
 )
 
