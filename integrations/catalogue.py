@@ -30,7 +30,7 @@ def _section(manifest: Manifest) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{item.name}` | {item.purpose} | {_yes(item.secret)} | {_yes(item.required)} | {item.default} |"
+        f"| `{item.name}` | {item.title}: {item.purpose} | {_yes(item.secret)} | {_yes(item.required)} | {item.default} |"
         for item in manifest.settings
     ]
     lines += ["", "| limit |", "|---|", *(f"| {limit} |" for limit in manifest.rate_limits)]

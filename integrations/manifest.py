@@ -66,6 +66,7 @@ class Setting:
     """One value that a connection to the service needs. Secrets are encrypted and never shown again."""
 
     name: str
+    title: Text
     purpose: Text
     secret: bool = False
     required: bool = True

@@ -24,12 +24,12 @@ def _field(item: Setting, connection: Connection | None) -> forms.Field:
         if stored:
             widget.attrs["placeholder"] = _("leave empty to keep the stored one")
         field = forms.CharField(
-            label=item.name, help_text=help_text, widget=widget, required=item.required and not stored, strip=True
+            label=str(item.title), help_text=help_text, widget=widget, required=item.required and not stored, strip=True
         )
     else:
         value = connection.settings.get(item.name, "") if connection is not None else ""
         field = forms.CharField(
-            label=item.name,
+            label=str(item.title),
             help_text=help_text,
             required=item.required and not item.default,
             initial=value,

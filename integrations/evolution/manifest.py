@@ -12,11 +12,18 @@ MANIFEST = Manifest(
     purpose=_("WhatsApp through a self-hosted server and an ordinary phone; unofficial, so keep a slow pace."),
     settings=(
         Setting(
-            "base_url", _("Address of your Evolution server"), example="https://evolution.example.com", sandboxed=True
+            "base_url",
+            _("Server address"),
+            _("Address of your Evolution server"),
+            example="https://evolution.example.com",
+            sandboxed=True,
         ),
-        Setting("api_key", _("Global key, or the token of one instance"), secret=True),
+        Setting("api_key", _("API key"), _("Global key, or the token of one instance"), secret=True),
         Setting(
-            "webhook_token", _("Secret for the webhooks: header Authorization, or jwt_key of the instance"), secret=True
+            "webhook_token",
+            _("Webhook secret"),
+            _("Secret for the webhooks: header Authorization, or jwt_key of the instance"),
+            secret=True,
         ),
     ),
     rate_limits=(_("none of its own: WhatsApp bans numbers that write too fast, so limit each sender"),),

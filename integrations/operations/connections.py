@@ -178,15 +178,16 @@ def _accepted(
         raise InvalidInput("setting_unknown", _("%(name)s is not a setting.") % {"name": unknown[0]}, unknown[0])
     plain = {name: str(value).strip() for name, value in settings.items() if str(value).strip()}
     sealed = {name: value.strip() for name, value in secrets.items() if value.strip()}
+    titles = {item.name: item.title for item in manifest.settings}
     for name in manifest.missing(plain, sealed):
-        raise InvalidInput("setting_missing", _("%(name)s is required.") % {"name": name}, name)
+        raise InvalidInput("setting_missing", _("%(title)s is required.") % {"title": titles[name]}, name)
     for item in manifest.settings:
         value = plain.get(item.name, "")
         if item.sandboxed and value and not _is_web_address(value):
             raise InvalidInput("url_invalid", _("Enter an address that starts with https://."), item.name)
     for name, value in {**plain, **sealed}.items():
         if not value.isprintable():
-            raise InvalidInput("characters", _("%(name)s holds control characters.") % {"name": name}, name)
+            raise InvalidInput("characters", _("%(title)s holds control characters.") % {"title": titles[name]}, name)
     return plain, sealed
 
 

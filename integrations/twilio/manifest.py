@@ -11,11 +11,26 @@ MANIFEST = Manifest(
     channels=("sms", "whatsapp"),
     purpose=_("SMS and WhatsApp messages."),
     settings=(
-        Setting("account_sid", _("Account SID"), example="AC0123456789abcdef0123456789abcdef"),
-        Setting("auth_token", _("Auth token; it also signs the webhooks"), secret=True),
-        Setting("webhook_shared_key", _("Shared key, if webhooks are signed with one"), secret=True, required=False),
-        Setting("channel", _("What this connection sends: sms or whatsapp"), required=False, default="sms"),
-        Setting("base_url", _("Address of the API"), required=False, default="https://api.twilio.com", sandboxed=True),
+        Setting("account_sid", _("Account SID"), _("Starts with AC"), example="AC0123456789abcdef0123456789abcdef"),
+        Setting("auth_token", _("Auth token"), _("It also signs the webhooks"), secret=True),
+        Setting(
+            "webhook_shared_key",
+            _("Webhook shared key"),
+            _("Shared key, if webhooks are signed with one"),
+            secret=True,
+            required=False,
+        ),
+        Setting(
+            "channel", _("Channel"), _("What this connection sends: sms or whatsapp"), required=False, default="sms"
+        ),
+        Setting(
+            "base_url",
+            _("Address of the API"),
+            _("Change it only for a proxy or a test server"),
+            required=False,
+            default="https://api.twilio.com",
+            sandboxed=True,
+        ),
     ),
     rate_limits=(
         _("SMS: 1 message a second on a long number, more on short codes"),

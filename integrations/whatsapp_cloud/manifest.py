@@ -13,15 +13,31 @@ MANIFEST = Manifest(
     settings=(
         Setting(
             "business_account_id",
+            _("WhatsApp Business account"),
             _("WhatsApp Business account (WABA) that owns the numbers"),
             example="102290129340398",
         ),
-        Setting("access_token", _("System user token with whatsapp_business_messaging and _management"), secret=True),
-        Setting("app_secret", _("App secret; signs the webhooks"), secret=True),
-        Setting("verify_token", _("Any text, also entered at Meta when the webhook is registered"), secret=True),
-        Setting("api_version", _("Version of the Graph API"), required=False, default="v26.0"),
         Setting(
-            "base_url", _("Address of the API"), required=False, default="https://graph.facebook.com", sandboxed=True
+            "access_token",
+            _("Access token"),
+            _("System user token with whatsapp_business_messaging and _management"),
+            secret=True,
+        ),
+        Setting("app_secret", _("App secret"), _("Of the Meta app; it signs the webhooks"), secret=True),
+        Setting(
+            "verify_token",
+            _("Verify token"),
+            _("Any text, also entered at Meta when the webhook is registered"),
+            secret=True,
+        ),
+        Setting("api_version", _("API version"), _("Of the Graph API"), required=False, default="v26.0"),
+        Setting(
+            "base_url",
+            _("Address of the API"),
+            _("Change it only for a proxy or a test server"),
+            required=False,
+            default="https://graph.facebook.com",
+            sandboxed=True,
         ),
     ),
     rate_limits=(

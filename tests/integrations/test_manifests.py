@@ -38,7 +38,7 @@ def test_a_bad_manifest_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         docs_url="http://example.com",
         costs=(),
         checks=replace(good.checks, webhook_signature=exempt("too hard")),
-        settings=(Setting("name", "x"), Setting("a", "x", secret=True, default="y"), Setting("a", "x")),
+        settings=(Setting("name", "t", "x"), Setting("a", "t", "x", secret=True, default="y"), Setting("a", "t", "x")),
     )
     monkeypatch.setattr(completeness, "manifests", lambda: {"twilio": bad})
     assert completeness.problems(tmp_path) == [
