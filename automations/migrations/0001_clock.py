@@ -44,8 +44,8 @@ class Migration(migrations.Migration):
                 ('periodic_task', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='schedule_rule', to='django_celery_beat.periodictask', verbose_name='periodic task')),
             ],
             options={
-                'verbose_name': 'schedule rule',
-                'verbose_name_plural': 'schedule rules',
+                'verbose_name': 'schedule',
+                'verbose_name_plural': 'schedules',
             },
         ),
         migrations.CreateModel(

@@ -37,8 +37,8 @@ class ScheduleRule(models.Model):
     settled_rule = models.CharField(max_length=1100, blank=True)
 
     class Meta:
-        verbose_name = _("schedule rule")
-        verbose_name_plural = _("schedule rules")
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
 
     def __str__(self) -> str:
-        return f"{self.periodic_task_id}: {self.rule}"
+        return str(self.periodic_task.name)

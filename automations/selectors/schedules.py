@@ -117,7 +117,10 @@ def current_fields(task: PeriodicTask) -> dict[str, Any]:
 def changed_by_person(task: PeriodicTask) -> tuple[str, ...]:
     """Return the names of the fields that differ from the declaration applied last."""
     beside = rule_beside(task)
-    return changed_fields(beside.declared, current_fields(task)) if beside else ()
+    try:
+        return changed_fields(beside.declared, current_fields(task)) if beside else ()
+    except RuleError:
+        return ("rule",)
 
 
 def schedule_lines(tasks: Iterable[PeriodicTask], now: datetime) -> list[ScheduleLine]:
