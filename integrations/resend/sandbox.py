@@ -341,7 +341,7 @@ class ResendSandbox(Imitation):
     def _post(self, team: Team, sender: str, event: str, facts: dict[str, Any]) -> None:
         if not team.webhook_url:
             return
-        event_id = "msg_" + base64.b32encode(self.world.new_id(16)).decode().rstrip("=").lower()
+        event_id = f"msg_{self.world.new_id(14).hex()}"
         body = json_response(200, {"type": event, "created_at": _now(), "data": facts}).body
 
         def sign(content: bytes) -> Mapping[str, str]:

@@ -104,7 +104,7 @@ class ControlApi:
 
     def _faults(self, request: Request) -> Response:
         faults = [fault.public() for fault in self._world.faults]
-        return json_response(200, {"faults": faults, "kinds": EXPLANATIONS})
+        return json_response(200, {"faults": faults, "kinds": {kind.value: text for kind, text in EXPLANATIONS.items()}})
 
     def _add_fault(self, request: Request) -> Response:
         description = request.json()
@@ -129,16 +129,9 @@ class ControlApi:
 
     def _reset(self, request: Request) -> Response:
         """Forget messages, faults, outcomes and what was to happen; empty the log; keep accounts and shares."""
-        world = self._world
-        world.faults.clear()
+        self._world.faults.clear()
         self._tell_services()
-        world.clock.clear()
-        world.postman.clear()
-        world.postman.hold(False)
-        world.phones.clear()
-        world.behaviour.outcomes.clear()
-        world.counts.clear()
-        world.log.clear()
+        self._world.clear()
         for service in self._services.values():
             service.clear()
         return json_response(200, {"reset": True})

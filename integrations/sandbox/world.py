@@ -150,6 +150,7 @@ class World:
         self.counts: dict[str, int] = {}
         self._salt = os.urandom(16)
         self._ids = itertools.count(1)
+        self._have_replied: set[tuple[str, str]] = set()
 
     def new_id(self, size: int = 16) -> bytes:
         """Random-looking bytes, never the same twice, not even over restarts: ids do not come from the seed."""
@@ -208,6 +209,18 @@ class World:
         if journey.steps:
             self.clock.later(journey.steps[0][1], self._step, service, message, journey, 0)
 
+    def clear(self) -> None:
+        """Forget messages, faults, outcomes and what was to happen; empty the log; keep the shares."""
+        self.faults.clear()
+        self.clock.clear()
+        self.postman.clear()
+        self.postman.hold(False)
+        self.phones.clear()
+        self.behaviour.outcomes.clear()
+        self.counts.clear()
+        self.log.clear()
+        self._have_replied.clear()
+
     def wrote(self, service: Imitation, account: str, address: str, text: str) -> None:
         """Note on the phone that its owner wrote."""
         self.phones.note(address, self.clock.now(), service.slug, account, text)
@@ -215,6 +228,11 @@ class World:
 
     def _step(self, service: Imitation, message: SandboxMessage, journey: Journey, index: int) -> None:
         step = journey.steps[index][0]
+        if step is Step.REPLIED:
+            # Once is enough: otherwise a person and an automatic answer would write to each other for ever.
+            if (service.slug, message.to) in self._have_replied:
+                return
+            self._have_replied.add((service.slug, message.to))
         message.state, message.state_at = step, self.clock.now()
         self.count(f"{step.value}.{service.slug}")
         following = journey.steps[index + 1 : index + 2]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.sandbox.control import ControlFailed
+from integrations.sandbox.faults import FaultKind
 from integrations.sandbox.runner import RunningSandbox
 
 from .asking import Answer, ask
@@ -73,6 +74,12 @@ def test_accepted_with_a_server_error(sandbox: RunningSandbox) -> None:
     sandbox.control.add_fault("server_error_after", count=1)
     assert send(sandbox).status == 500
     assert accepted(sandbox) == 1
+
+
+def test_every_kind_is_explained(sandbox: RunningSandbox) -> None:
+    kinds = sandbox.control.request("GET", "/faults")["kinds"]
+    assert set(kinds) == {kind.value for kind in FaultKind}
+    assert all(kinds.values())
 
 
 def test_share_count_and_narrowing(sandbox: RunningSandbox) -> None:
