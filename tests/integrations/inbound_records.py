@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection
-from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from integrations.connections import seal_secrets
@@ -28,18 +26,6 @@ def committed_connections(*services: str) -> Iterator[dict[str, Connection]]:
     finally:
         InboundEvent.objects.filter(connection_id__in=ids).delete()
         Connection.objects.filter(pk__in=ids).delete()
-
-
-@pytest.fixture(scope="session")
-def migrated_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The migrated test database, also where no test of the session uses it directly (pytest-django makes none then)."""
-    with django_db_blocker.unblock():
-        if str(connection.settings_dict["NAME"]).startswith("test_"):
-            yield
-            return
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default": None})
-        yield
-        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture

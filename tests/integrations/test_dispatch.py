@@ -28,7 +28,6 @@ from integrations.runners.dispatching import dispatch_inbound
 from integrations.states import InboundState
 from tests.integrations.inbound_records import committed_connections
 from tests.integrations.inbound_records import connections as connections
-from tests.integrations.inbound_records import migrated_database as migrated_database
 
 WHATSAPP = "whatsapp_cloud"
 

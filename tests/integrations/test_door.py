@@ -21,7 +21,6 @@ from integrations.webhooks.group_commit import Delivery, GroupCommit, Unstorable
 from integrations.webhooks.nudges import Nudger
 from tests.integrations import signing
 from tests.integrations.inbound_records import connections as connections
-from tests.integrations.inbound_records import migrated_database as migrated_database
 from tests.integrations.signing import Signed
 
 Connections = dict[str, Connection]
