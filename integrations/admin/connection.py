@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agency.admin.base import RecordAdmin
+from agency.admin.base import RecordAdmin, signed_in
 from agency.admin.buttons import OperationButton
 from agency.kit.actor import Actor
-from agency.kit.errors import OperationRefused
+from agency.kit.errors import InvalidInput, OperationRefused
+from agency.selectors.access import sees_everything
 from integrations.admin.connection_form import connection_form
 from integrations.connections import webhook_url
 from integrations.health import HealthState
@@ -150,6 +151,8 @@ class ConnectionAdmin(RecordAdmin):
     def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Connection:
         """Connect the chosen service."""
         manifest = self._manifest(request, None)
+        if cleaned["client"] is None and not sees_everything(signed_in(request)):
+            raise InvalidInput("client_required", _("Choose the client whose account this is."), "client")
         return create_connection(
             actor=actor,
             service=manifest.slug,

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import Settings
 
-from agency.models import AuditEntry, User
+from agency.models import AuditEntry, Client, ClientGrant, User
 from integrations.connections import connection_facts
 from integrations.models import Connection
 from tests.integrations.raw_server import RawServer, answering, raw_server
@@ -131,3 +132,24 @@ def test_nobody_without_permission(browser: Browser) -> None:
     assert browser.get(ADD).status_code == 403
     assert browser.get(change_url(connection)).status_code in (302, 403, 404)
     assert browser.post(f"{change_url(connection).removesuffix('change/')}do/check/").status_code == 404
+
+
+def test_whoever_sees_some_clients_connects_for_one_of_them(browser: Browser) -> None:
+    manager = User.objects.create_user(
+        "manager@example.com", "manager@example.com", password="irrelevant", is_staff=True
+    )
+    manager.user_permissions.add(
+        *Permission.objects.filter(codename__in=("add_connection", "view_connection", "change_connection"))
+    )
+    mine, theirs = (Client.objects.create(name=slug, slug=slug) for slug in ("mine-admin", "theirs-admin"))
+    ClientGrant.objects.create(user=manager, client=mine)
+    browser.force_login(manager)
+    given = {"name": "Mail", "api_key": "re_top_secret", "webhook_secret": "whsec_c2VjcmV0"}
+    before = Connection.objects.count()
+    for client in ("", str(theirs.pk)):
+        answer = browser.post(f"{ADD}?service=resend", {**given, "client": client})
+        assert answer.status_code == 200
+        assert list(answer.context["adminform"].form.errors) == ["client"]
+    assert Connection.objects.count() == before
+    assert browser.post(f"{ADD}?service=resend", {**given, "client": str(mine.pk)}).status_code == 302
+    assert Connection.objects.latest("pk").client == mine
