@@ -10,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
 STOP_SECONDS = 25.0
@@ -158,7 +160,30 @@ def process_group(
     if fresh_logs and logs.exists():
         shutil.rmtree(logs)
     group = ProcessGroup(logs, dict(environment or {}))
+    with ended_by_signals():
+        try:
+            yield group
+        finally:
+            group.stop()
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end this program the way an exception does, so that nothing it started outlives it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, _end)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_DFL
+    }
     try:
-        yield group
+        yield
     finally:
-        group.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)

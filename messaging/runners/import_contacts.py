@@ -47,9 +47,7 @@ _DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r")
 ACTOR = Actor.system("messaging.import_contacts")
 
 
-def run_import(
-    record_id: int, *, on_progress: Callable[[ImportProgress], None] | None = None
-) -> ContactImport | None:
+def run_import(record_id: int, *, on_progress: Callable[[ImportProgress], None] | None = None) -> ContactImport | None:
     """Run an import to its end. None when another process runs it or it is already closed.
 
     A file that cannot be read ends as failed, with its

@@ -16,7 +16,9 @@ MAX_ROWS = 10_000_000
 class Command(BaseCommand):
     """Writes the file; no database is needed."""
 
-    help = "Write a file of invented people: names from Faker, purchases from a real data set, the same ones every time."
+    help = (
+        "Write a file of invented people: names from Faker, purchases from a real data set, the same ones every time."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,47 @@
+"""Running the sides in turn. Imported only after the environment names the benchmark's servers: it sets Django up."""
+
+import importlib
+from collections import defaultdict
+
+import django
+from django.core.management import call_command
+
+from benchmarks.rounds import measure
+from benchmarks.sides import running
+from benchmarks.stage import Addresses
+
+django.setup()
+product = importlib.import_module("benchmarks.sides.engine")
+
+
+def measure_sides(
+    sides: list[str], rounds: int, addresses: Addresses, provider: str, people: int
+) -> dict[str, list[float]]:
+    """Messages per second of each side, one figure a round."""
+    call_command("migrate", verbosity=0)
+    call_command("sync_schedules", verbosity=0)
+    client = product.make_people(people)
+    rates: dict[str, list[float]] = defaultdict(list)
+    url = addresses.database_url
+    for number in range(1, rounds + 1):
+        for side in sides:
+            match side:
+                case "engine":
+                    ready = product.engine(client, provider, people)
+                case "bare":
+                    ready = running.bare("aiohttp", url, provider)
+                case "bare_product":
+                    ready = running.bare("product", url, provider)
+                case "usual":
+                    ready = running.usual(url, provider)
+                case "dramatiq":
+                    ready = running.dramatiq(url, provider)
+                case "procrastinate":
+                    ready = running.procrastinate(url, provider)
+                case _:
+                    raise SystemExit(f"there is no side {side}")
+            with ready as begun:
+                result = measure(side, url, begun.count, begin=begun.begin)
+            rates[side].append(result.rate)
+            print(f"round {number}  {side:<14}{result.rate:>9,.0f} messages/s", flush=True)
+    return dict(rates)
