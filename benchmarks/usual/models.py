@@ -13,6 +13,8 @@ class Message(models.Model):
     provider_id = models.TextField(null=True)
     sent_at = models.DateTimeField(null=True)
 
+    objects: models.Manager["Message"] = models.Manager()
+
     class Meta:
         managed = False
         db_table = "bench_message"

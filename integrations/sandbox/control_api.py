@@ -104,7 +104,9 @@ class ControlApi:
 
     def _faults(self, request: Request) -> Response:
         faults = [fault.public() for fault in self._world.faults]
-        return json_response(200, {"faults": faults, "kinds": {kind.value: text for kind, text in EXPLANATIONS.items()}})
+        return json_response(
+            200, {"faults": faults, "kinds": {kind.value: text for kind, text in EXPLANATIONS.items()}}
+        )
 
     def _add_fault(self, request: Request) -> Response:
         description = request.json()

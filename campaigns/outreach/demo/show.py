@@ -96,7 +96,7 @@ class Show:
         killed_at = 0.0
         recovered = 0.0
         victim = SENDERS[0]
-        held: set[tuple[int, int]] = set()
+        held: set[tuple[int, int | None]] = set()
         with self.bar() as show:
             deadline = time.monotonic() + CAMPAIGN_SECONDS
             while time.monotonic() < deadline and not self.job_finished(execution):
@@ -121,7 +121,7 @@ class Show:
             show(funnel([execution.job_id]))
         return recovered
 
-    def in_hand(self, execution: Execution) -> set[tuple[int, int]]:
+    def in_hand(self, execution: Execution) -> set[tuple[int, int | None]]:
         """The leases that stand now, as (recipient, lease): those of the killed process stand until the sweep has settled them."""
         rows = Recipient.objects.filter(job_id=execution.job_id, state=RecipientState.LEASED)
         return set(rows.values_list("pk", "lease"))

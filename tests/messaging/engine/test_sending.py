@@ -33,13 +33,13 @@ def test_everybody_ends_with_a_state_and_whoever_was_not_sent_has_a_reason(world
     people = world.people(450)
     people += world.people(1, phone=None, email="so@email.example")
     Suppression.objects.create(
-        client=world.client, channel=ChannelKind.WHATSAPP, address=people[0].phone, reason="opted_out"
+        client=world.client, channel=ChannelKind.WHATSAPP, address=str(people[0].phone), reason="opted_out"
     )
     Suppression.objects.create(
-        client=world.client, channel=ChannelKind.WHATSAPP, address=people[1].phone, reason="complained"
+        client=world.client, channel=ChannelKind.WHATSAPP, address=str(people[1].phone), reason="complained"
     )
     Suppression.objects.create(
-        client=world.client, channel=ChannelKind.EMAIL, address=people[2].phone, reason="complained"
+        client=world.client, channel=ChannelKind.EMAIL, address=str(people[2].phone), reason="complained"
     )
     Consent.objects.create(
         contact=people[3],
