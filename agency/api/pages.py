@@ -29,15 +29,27 @@ class Page(Schema, Generic[ItemT]):
     next_cursor: str
 
 
-def page_of(records: QuerySet[Any], query: PageQuery) -> tuple[list[Any], str]:
-    """The rows of one page and the cursor of the next. Raises `InvalidInput` for a cursor that is not ours."""
+def page_of(records: QuerySet[Any], query: PageQuery, keys: tuple[str, ...] = ("pk",)) -> tuple[list[Any], str]:
+    """The rows of one page, descending by `keys` (an index must have them, and they must be unique), and the cursor of the next page.
+
+    Raises `InvalidInput` for a cursor that is not ours.
+    """
     if query.cursor:
-        try:
-            after = int(signing.loads(query.cursor, salt=SALT))
-        except (signing.BadSignature, ValueError, TypeError) as error:
-            raise InvalidInput("bad_cursor", "This cursor is not one of ours.", field="query.cursor") from error
-        records = records.filter(pk__lt=after)
-    rows = list(records.order_by("-pk")[: query.limit + 1])
+        records = _after(records, query.cursor, keys)
+    rows = list(records.order_by(*(f"-{key}" for key in keys))[: query.limit + 1])
     more = len(rows) > query.limit
     rows = rows[: query.limit]
-    return rows, signing.dumps(rows[-1].pk, salt=SALT) if more else ""
+    return rows, signing.dumps([getattr(rows[-1], key) for key in keys], salt=SALT) if more else ""
+
+
+def _after(records: QuerySet[Any], cursor: str, keys: tuple[str, ...]) -> QuerySet[Any]:
+    """Rows below the cursor's: the first key bounds the index, the exclusion cuts what is equal in it."""
+    try:
+        values = [int(value) for value in signing.loads(cursor, salt=SALT)]
+        pairs = dict(zip(keys, values, strict=True))
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise InvalidInput("bad_cursor", "This cursor is not one of ours.", field="query.cursor") from error
+    *equal, last = keys
+    return records.filter(**{f"{keys[0]}__lte": pairs[keys[0]]}).exclude(
+        **{key: pairs[key] for key in equal}, **{f"{last}__gte": pairs[last]}
+    )

@@ -24,6 +24,8 @@ API_ROUTERS = {
     "templates": "messaging.api.templates.router",
     "senders": "messaging.api.senders.router",
     "messages": "messaging.api.messages.router",
+    "campaigns": "campaigns.outreach.api.campaigns.router",
+    "executions": "campaigns.outreach.api.runs.router",
 }
 
 INSTALLED_APPS = [

@@ -1,0 +1,1 @@
+"""The API's resources of message campaigns."""
