@@ -23,6 +23,7 @@ REPLIES = (
 )
 
 _NORMAL = NormalDist()
+SLOWEST_RANK = _NORMAL.cdf(2.5)  # nobody is slower than this part of people: a demo has an end
 
 
 class Step(enum.StrEnum):
@@ -160,7 +161,8 @@ class Behaviour:
         return Journey(tuple(steps), words=outcome.words or _pick(REPLIES, dice[7]))
 
     def _delay(self, median: float, throw: float) -> float:
-        return median * math.exp(self.shares.spread * _NORMAL.inv_cdf(throw))
+        rank = min(max(throw, 1 - SLOWEST_RANK), SLOWEST_RANK)
+        return median * math.exp(self.shares.spread * _NORMAL.inv_cdf(rank))
 
 
 def _dice(key: str) -> list[float]:
