@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format faults bench stop lock messages
+.PHONY: help setup demo up test lint format faults bench stop lock messages docs
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -60,7 +60,9 @@ lint: setup ## Style, types, layers, templates, migrations, Django's checks
 	@templates=$$(find . -path ./$(VENV) -prune -o -path '*/templates/*.html' -print -quit); \
 		if [ -n "$$templates" ]; then echo $(VENV)/bin/djlint --lint --check .; $(VENV)/bin/djlint --quiet --lint --check .; fi
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check --fail-level WARNING
-	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) -W ignore manage.py makemigrations --check --dry-run
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --check
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py env_example --check
 
 format: setup ## Put imports and code into the house style
 	$(VENV)/bin/ruff check --fix .
@@ -84,3 +86,7 @@ lock: setup ## Resolve requirements*.in into exact versions with hashes
 messages: setup ## Collect the strings to translate and compile locale/pt_BR (needs gettext)
 	$(SERVERLESS) $(PYTHON) manage.py makemessages --locale pt_BR --no-wrap --add-location file --ignore '$(VENV)/*' --ignore 'tests/*' --ignore 'benchmarks/*'
 	$(SERVERLESS) $(PYTHON) manage.py compilemessages --locale pt_BR --ignore '$(VENV)/*'
+
+docs: setup ## Write what is generated from code: docs/services.md and .env.example
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --write
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py env_example --write

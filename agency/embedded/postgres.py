@@ -19,6 +19,15 @@ USER = "batuta"
 DATABASE = "batuta"
 PORT = 5432  # only the name of the socket file; no TCP port is opened
 MAJOR = "18"
+MAX_CONNECTIONS = 200  # four a process (the pool's limit), for every process of `make up`, tests and benchmarks
+# docker-compose.yml initialises its cluster with the same words; a test compares.
+CLUSTER_OPTIONS = (
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=PG_UNICODE_FAST",
+    "--locale=C",
+)
 _QUESTION = "SELECT current_setting('data_directory'), EXISTS (SELECT FROM pg_database WHERE datname = %s)"
 
 
@@ -114,11 +123,7 @@ class PostgresServer(PrivateServer):
                     f"--pgdata={unfinished}",
                     f"--username={USER}",
                     f"--pwfile={note}",
-                    "--auth=scram-sha-256",
-                    "--encoding=UTF8",
-                    "--locale-provider=builtin",
-                    "--builtin-locale=PG_UNICODE_FAST",
-                    "--locale=C",
+                    *CLUSTER_OPTIONS,
                     *(["--no-sync"] if self.purpose == "test" else []),
                 ],
                 seconds=120,
@@ -139,7 +144,7 @@ class PostgresServer(PrivateServer):
             "port": PORT,
             "unix_socket_directories": str(self.home.sockets(self.purpose)),
             "unix_socket_permissions": "0700",
-            "max_connections": 200,  # four a process (the pool's limit), for every process of `make up`, tests and benchmarks
+            "max_connections": MAX_CONNECTIONS,
             "shared_buffers": f"{shared_buffers}MB",
             "effective_cache_size": f"{max(128, memory // 2)}MB",
             "work_mem": "16MB" if memory >= 4096 else "4MB",

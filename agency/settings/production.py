@@ -34,6 +34,8 @@ STORAGES = {
 SECRET_KEY = revealed(ENV.secret_key)
 ENCRYPTION_KEYS = revealed(ENV.encryption_keys).split(",")
 SECURE_SSL_REDIRECT = PUBLIC_BASE_URL.startswith("https://")
+# Health checks and Prometheus come from inside, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

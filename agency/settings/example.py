@@ -1,0 +1,47 @@
+"""The text of `.env.example`, from the declared environment, so that it never lacks a variable or names one that is gone."""
+
+from pydantic import SecretStr
+
+from agency.settings.environment import Environment
+
+HEAD = """\
+# Copy to .env and fill in. Written by `make docs` from agency/settings/environment.py.
+# Each NAME can also come from a file (NAME_FILE=/run/secrets/name), or from the JSON secret in AWS Secrets Manager
+# that AWS_SECRETS_ID names. On a person's own machine nothing is needed.
+"""
+COMPOSE = """\
+# Only docker-compose.yml reads these. Use letters and digits: they become part of URLs.
+# Password of the database; required with docker compose
+POSTGRES_PASSWORD=
+# Password of Valkey; required with docker compose
+VALKEY_PASSWORD=
+# Tag of the image
+#BATUTA_VERSION=latest
+# Port of the web process on this machine
+#WEB_PORT=8000
+# Profile sandbox: port of the imitated services on this machine
+#SANDBOX_PORT=8400
+# Profile whatsapp: key of the Evolution API; required there
+#EVOLUTION_API_KEY=
+# Profile storage: keys of the S3-compatible storage; required there
+#STORAGE_ACCESS_KEY=
+#STORAGE_SECRET_KEY=
+# Profile monitoring: password of Grafana's account admin (required there), and its port on this machine
+#GRAFANA_PASSWORD=
+#GRAFANA_PORT=3000
+"""
+REQUIRED = ("secret_key", "encryption_keys", "allowed_hosts", "public_base_url")
+OURS = ("batuta_servers",)  # set by the image and by make, not by a person
+
+
+def example_text() -> str:
+    """Every variable with its purpose; those that production requires are not commented out."""
+    blocks = []
+    for name, field in Environment.model_fields.items():
+        if name in OURS:
+            continue
+        default = field.default if field.default is not None and not isinstance(field.default, SecretStr) else ""
+        sign = "" if name in REQUIRED else "#"
+        blocks.append(f"# {field.description}\n{sign}{name.upper()}={default}\n")
+    aws = "# Name or ARN of a secret in AWS Secrets Manager that holds values of the above as one JSON object\n#AWS_SECRETS_ID=\n"
+    return "\n".join((HEAD, "".join((*blocks, aws)), COMPOSE))
