@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import zoneinfo
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from messaging.imports.address_columns import PROBLEM, VALUE, normalize_emails, normalize_phones
-from messaging.imports.rows import MAX_CELL, RefusedRow, RowBatch
+from messaging.imports.rows import MAX_CELL, RefusedRow, RowBatch, column_name
 from messaging.rules.addresses import AddressProblem
 from messaging.rules.attributes import (
     DATE_FORMATS,
@@ -52,6 +52,13 @@ _LANGUAGES = {
     "portugues": "pt-br", "português": "pt-br", "portuguese": "pt-br", "pt": "pt-br", "english": "en", "ingles": "en", "inglês": "en",
     "espanhol": "es", "español": "es", "spanish": "es",
 }  # fmt: skip
+# Where year, month and day stand in a written date: (start, length).
+_DATE_PARTS = {
+    AttributeKind.DATE_ISO: ((0, 4), (5, 2), (8, 2)),
+    AttributeKind.DATE_DAY_FIRST: ((6, 4), (3, 2), (0, 2)),
+    AttributeKind.DATE_MONTH_FIRST: ((6, 4), (0, 2), (3, 2)),
+}
+_TO_ESCAPE = r'["\\\x00-\x1f]'
 _PHONE_REASONS = {str(AddressProblem.LOST_DIGITS): RejectReason.LOST_DIGITS.value}
 
 
@@ -81,12 +88,9 @@ class Normaliser:
 
     def normalise(self, batch: RowBatch) -> StagedBatch:
         """Bring a batch into the form of the staging table."""
-        if not batch.rows:
+        if not len(batch.numbers):
             return StagedBatch(frame=pl.DataFrame(schema=dict.fromkeys(STAGED, pl.String)), refused=batch.refused)
-        cells = pl.DataFrame(
-            {_name(position): texts for position, texts in enumerate(zip(*batch.rows, strict=True))},
-            schema={_name(column.position): pl.String for column in self._columns},
-        )
+        cells = batch.cells
         longest = cells.select(pl.max_horizontal(pl.all().str.len_bytes())).to_series()
         stripped = cells.with_columns(pl.all().str.strip_chars())
         if self._kinds is None:
@@ -107,12 +111,12 @@ class Normaliser:
         refused = list(batch.refused)
         if not usable.all():
             for index, reason in verdict.with_row_index().filter(~usable).iter_rows():
-                refused.append(RefusedRow(batch.numbers[index], RejectReason(reason), batch.rows[index]))
+                refused.append(RefusedRow(batch.numbers[index], RejectReason(reason), cells.row(index)))
         return StagedBatch(frame=frame.filter(usable).select(STAGED), refused=refused)
 
     def _infer_kinds(self, cells: pl.DataFrame) -> dict[int, AttributeKind]:
         return {
-            column.position: infer_kind(column.key, cells[_name(column.position)].head(SAMPLE).to_list())
+            column.position: infer_kind(column.key, cells[column_name(column.position)].head(SAMPLE).to_list())
             for column in self._columns
             if column.field is ColumnField.ATTRIBUTE
         }
@@ -155,7 +159,7 @@ class Normaliser:
         return {key: empty if series is None else series for key, series in fields.items()}, reasons
 
     def _column(self, cells: pl.DataFrame, field: ColumnField) -> pl.Series | None:
-        name = next((_name(column.position) for column in self._columns if column.field is field), None)
+        name = next((column_name(column.position) for column in self._columns if column.field is field), None)
         return None if name is None else cells.select(_filled(pl.col(name))).to_series()
 
     def _address(self, cells: pl.DataFrame, field: ColumnField) -> pl.Series:
@@ -236,7 +240,7 @@ class Normaliser:
         """One JSON object per row, without the keys whose cell is empty."""
         kinds = self._kinds or {}
         pairs = [
-            attribute_pair(_name(column.position), column.key, kinds[column.position])
+            attribute_pair(column_name(column.position), column.key, kinds[column.position])
             for column in self._columns
             if column.field is ColumnField.ATTRIBUTE
         ]
@@ -252,11 +256,24 @@ def attribute_pair(name: str, key: str, kind: AttributeKind) -> pl.Expr:
     The vectorised form of `messaging.rules.attributes.store_value`.
     """
     text = pl.col(name)
-    quoted = pl.struct(text.str.slice(0, MAX_ATTRIBUTE_TEXT).alias("v")).struct.json_encode()
-    as_text = quoted.str.slice(5).str.strip_suffix("}")  # {"v":"…"} → "…"
     prefix = pl.lit(f"{json.dumps(key)}:")
-    filled = pl.when(text != "").then(pl.concat_str(prefix, pl.coalesce(_typed(text, kind), as_text)))
+    filled = pl.when(text != "").then(pl.concat_str(prefix, pl.coalesce(_typed(text, kind), _json_text(text))))
     return filled.alias(f"{name}_pair")
+
+
+def _json_text(text: pl.Expr) -> pl.Expr:
+    """The text as a JSON string. Only what needs escaping takes the slow way: a value nearly never does."""
+    short = text.str.slice(0, MAX_ATTRIBUTE_TEXT)
+    quote = pl.lit('"')
+    return pl.concat_str(quote, short.map_batches(_escape, return_dtype=pl.String), quote)
+
+
+def _escape(texts: pl.Series) -> pl.Series:
+    needs = texts.str.contains(_TO_ESCAPE)
+    if not needs.any():
+        return texts
+    encoded = pl.DataFrame({"v": texts}).select(pl.struct("v").struct.json_encode().str.slice(6)).to_series()
+    return encoded.str.strip_suffix('"}')  # {"v":"…"} → …
 
 
 def _typed(text: pl.Expr, kind: AttributeKind) -> pl.Expr:
@@ -275,13 +292,11 @@ def _typed(text: pl.Expr, kind: AttributeKind) -> pl.Expr:
             is_true = text.str.to_lowercase().is_in(sorted(TRUE_WORDS))
             value = pl.when(is_true).then(pl.lit("true")).otherwise(pl.lit("false"))
         case _:
-            date = pl.when(fits).then(text).str.to_date(DATE_FORMATS[kind], strict=False)
-            return pl.concat_str(pl.lit('"'), date.dt.strftime("%Y-%m-%d"), pl.lit('"'))
+            is_date = pl.when(fits).then(text).str.to_date(DATE_FORMATS[kind], strict=False).is_not_null()
+            year, month, day = (text.str.slice(start, length) for start, length in _DATE_PARTS[kind])
+            quote = pl.lit('"')
+            return pl.when(is_date).then(pl.concat_str(quote, year, pl.lit("-"), month, pl.lit("-"), day, quote))
     return pl.when(fits).then(value)
-
-
-def _name(position: int) -> str:
-    return f"c{position}"
 
 
 def _filled(expression: pl.Expr) -> pl.Expr:
@@ -291,9 +306,3 @@ def _filled(expression: pl.Expr) -> pl.Expr:
 
 def _reason_if(condition: pl.Series, reason: RejectReason) -> pl.Series:
     return pl.select(pl.when(condition).then(pl.lit(reason.value))).to_series()
-
-
-def copy_text(frames: Iterable[pl.DataFrame]) -> Iterable[bytes]:
-    """The frames as CSV for COPY: null is an empty field, an empty text is quoted."""
-    for frame in frames:
-        yield frame.write_csv(include_header=False).encode()

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from messaging.imports.rows import BATCH_ROWS, MAX_CELL, RefusedRow, RowBatch, UnreadableFile
+from messaging.imports.rows import BATCH_ROWS, MAX_CELL, BatchBuilder, RowBatch, UnreadableFile
 from messaging.rules.columns import MAX_COLUMNS
 from messaging.states import RejectReason
 
@@ -72,29 +72,27 @@ class WorkbookSource:
     def batches(self) -> Iterator[RowBatch]:
         """Read to the end, at most BATCH_ROWS rows at a time."""
         width = len(self.header)
-        batch = RowBatch()
+        builder = BatchBuilder(width)
         try:
             for cells in self._rows:
                 self._number += 1
                 if self._number > MAX_ROWS:
                     raise UnreadableFile("too_large", _("The sheet has more rows than Excel allows."))
                 texts = [cell_text(cell) for cell in cells]
-                if any(texts):
-                    if any(len(text) > MAX_CELL for text in texts):
-                        texts = [text[:MAX_CELL] for text in texts]
-                        batch.refused.append(RefusedRow(self._number, RejectReason.CELL_TOO_LONG, texts))
-                    else:
-                        batch.add(self._number, texts, width)
-                if len(batch.rows) + len(batch.refused) >= BATCH_ROWS:
+                if any(len(text) > MAX_CELL for text in texts):
+                    builder.refuse(self._number, RejectReason.CELL_TOO_LONG, texts)
+                else:
+                    builder.add(self._number, texts)
+                if len(builder) >= BATCH_ROWS:
                     self._done = min(self.bytes_total, self.bytes_total * self._number // self._expected)
-                    yield batch
-                    batch = RowBatch()
+                    yield builder.batch()
+                    builder = BatchBuilder(width)
         except (zipfile.BadZipFile, SyntaxError, ValueError, KeyError) as error:
             raise UnreadableFile(
                 "bad_workbook", _("The workbook cannot be read. Save it again as .xlsx or CSV.")
             ) from error
         self._done = self.bytes_total
-        yield batch
+        yield builder.batch()
 
 
 def refuse_bomb(path: Path) -> None:

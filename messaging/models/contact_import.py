@@ -8,9 +8,12 @@ from messaging.states import ImportState
 
 
 class ContactImport(models.Model):
-    """The file, how its columns were understood, how far the import is and what came of it. Counts are rows of the file:
-    rows = created + updated + unchanged + merged + rejected. `mapping` (header → field) is what a person chose; the rest is
-    detected. `country` (ISO 3166) reads phones instead of the client's. A running import without a heartbeat for a minute has lost its process and is started again."""
+    """The file, how its columns were understood, how far the import is and what came of it.
+
+    Counts are rows of the file: rows = created + updated + unchanged + merged + rejected. `mapping` (header → field) is
+    what a person chose; the rest is detected. `country` (ISO 3166) reads phones instead of the client's. A running
+    import without a heartbeat for a minute has lost its process and is started again.
+    """
 
     client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"))
     file_name = models.CharField(_("file"), max_length=255)

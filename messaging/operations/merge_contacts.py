@@ -3,17 +3,22 @@
 import dataclasses
 import datetime
 import json
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection
 from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
 
 from agency.kit.errors import OperationRefused
 from messaging.operations.merge_plan import make_plan
+from messaging.operations.staging import Stage
 from messaging.states import ChannelKind, ConsentState
 
-PAGES_PER_CHUNK = 1_500  # about 50,000 persons and a second of work
+PAGES_PER_CHUNK = 1_000  # about 25,000 persons and a second of work
+WORKERS = 2  # connections that merge at once
 MAX_ATTEMPTS = 6
 
 _PHONE = "CASE WHEN left(person.key, 1) = 'p' THEN substr(person.key, 2) END"
@@ -35,12 +40,12 @@ _DIFFERS = f"""(
     OR (contact.attributes || person.attributes) <> contact.attributes)"""
 _CREATE = f"""
     WITH person AS MATERIALIZED (
-        SELECT person.*, nextval(pg_get_serial_sequence('messaging_contact', 'id')) AS new_id
+        SELECT person.*, nextval('messaging_contact_id_seq') AS new_id
         FROM contact_person person WHERE person.contact_id IS NULL AND {{where}}),
     made AS (
         INSERT INTO messaging_contact (id, client_id, name, phone, email, whatsapp_id, language, time_zone, tags, attributes)
         SELECT new_id, %(client)s, coalesce(name, ''), {_PHONE}, email, whatsapp_id, coalesce(language, ''),
-               coalesce(time_zone, ''), ARRAY(SELECT DISTINCT unnest({_TAGS})), coalesce(attributes, '{{{{}}}}')
+               coalesce(time_zone, ''), coalesce({_TAGS}, '{{{{}}}}'), coalesce(attributes, '{{{{}}}}')
         FROM person),
     consented AS (
         INSERT INTO messaging_consent (contact_id, channel, state, source, proof, recorded_at, history)
@@ -56,7 +61,7 @@ _UPDATE = f"""
             whatsapp_id = coalesce(person.whatsapp_id, contact.whatsapp_id),
             language = coalesce(person.language, contact.language),
             time_zone = coalesce(person.time_zone, contact.time_zone),
-            tags = contact.tags || ARRAY(SELECT DISTINCT tag FROM unnest({_TAGS}) tag WHERE tag <> ALL (contact.tags)),
+            tags = contact.tags || ARRAY(SELECT tag FROM unnest({_TAGS}) tag WHERE tag <> ALL (contact.tags)),
             attributes = contact.attributes || coalesce(person.attributes, '{{{{}}}}'), updated_at = now()
         FROM contact_person person
         WHERE contact.id = person.contact_id AND {{where}} AND {_DIFFERS} RETURNING contact.id),
@@ -88,7 +93,8 @@ _FORESEE = f"""
 """
 _CATALOGUE_TAGS = f"""
     INSERT INTO messaging_tag (client_id, name)
-    SELECT %(client)s, name FROM (SELECT DISTINCT unnest({_TAGS}) AS name FROM contact_person person) used
+    SELECT %(client)s, name FROM (
+        SELECT DISTINCT unnest({_TAGS}) AS name FROM (SELECT DISTINCT tags FROM contact_person) person) used
     WHERE NOT EXISTS (SELECT 1 FROM messaging_tag tag WHERE tag.client_id = %(client)s AND tag.name = used.name)
     ON CONFLICT DO NOTHING
 """
@@ -135,55 +141,96 @@ class ChunkDone:
     share: float
 
 
-def foresee_merge(client_id: int, rejected_before: int) -> MergeCounts:
+def foresee_merge(stage: Stage, client_id: int, rejected_before: int) -> MergeCounts:
     """What a merge of the staged rows would do; writes no record."""
     with connection.cursor() as cursor:
-        make_plan(cursor, client_id)
+        make_plan(cursor, client_id, stage.table_kind)
         cursor.execute(_FORESEE)
         created, updated = cursor.fetchone()
-        return count_rows(cursor, created, updated, rejected_before)
+    return count_rows(created, updated, rejected_before)
 
 
-def merge_staged(client_id: int, source: MergeSource, on_chunk: Callable[[ChunkDone], None]) -> None:
-    """Merge all staged rows in transactions of about a second; `on_chunk` runs inside each of them.
+def merge_staged(stage: Stage, client_id: int, source: MergeSource, on_chunk: Callable[[ChunkDone], None]) -> None:
+    """Merge all staged rows in transactions of about a second; `on_chunk` runs inside each of them, in its thread.
 
     Contacts that change meanwhile make the plan be made again; what is merged then counts as unchanged.
     Raises OperationRefused("contacts_busy") when that happens again and again.
     """
     for _attempt in range(MAX_ATTEMPTS):
-        with connection.cursor() as cursor:
-            make_plan(cursor, client_id)
-            try:
-                _merge_planned(cursor, client_id, source, on_chunk)
-            except (IntegrityError, OperationalError) as error:
-                if not _is_passing(error):
-                    raise
-                continue
-            return
-    raise OperationRefused("contacts_busy", "The contacts are being changed by others; try again.")
+        try:
+            _merge_once(stage, client_id, merge_parameters(client_id, source), on_chunk)
+        except (IntegrityError, OperationalError) as error:
+            if not is_passing(error):
+                raise
+            continue
+        return
+    raise OperationRefused("contacts_busy", _("The contacts are being changed by others; try again."))
 
 
-def _is_passing(error: Exception) -> bool:
+def is_passing(error: Exception) -> bool:
     """Unique or foreign key violated by a change of others, deadlock, serialization: worth planning again."""
     return getattr(error.__cause__, "sqlstate", "") in {"23505", "23503", "40P01", "40001"}
 
 
-def _merge_planned(
-    cursor: CursorWrapper, client_id: int, source: MergeSource, on_chunk: Callable[[ChunkDone], None]
+def _merge_once(
+    stage: Stage, client_id: int, parameters: Mapping[str, Any], on_chunk: Callable[[ChunkDone], None]
 ) -> None:
-    parameters = merge_parameters(client_id, source)
-    with transaction.atomic():
-        cursor.execute(_CATALOGUE_TAGS, parameters)
-        created, updated = merge_swaps(cursor, parameters)
-        on_chunk(ChunkDone(created=created, updated=updated, share=0.0))
-    cursor.execute("SELECT pg_relation_size('pg_temp.contact_person') / current_setting('block_size')::int")
-    pages = cursor.fetchone()[0]
-    for first in range(0, pages, PAGES_PER_CHUNK):
-        last = min(first + PAGES_PER_CHUNK, pages)
-        where = f"person.ctid >= '({first},0)' AND person.ctid < '({last},0)' AND {_NOT_SWAPPED}"
-        with transaction.atomic():
-            created, updated = merge_where(cursor, parameters, where)
-            on_chunk(ChunkDone(created=created, updated=updated, share=last / pages))
+    with connection.cursor() as cursor:
+        make_plan(cursor, client_id, stage.table_kind)
+        with stage.session():
+            cursor.execute(_CATALOGUE_TAGS, parameters)
+            created, updated = merge_swaps(cursor, parameters)
+            on_chunk(ChunkDone(created=created, updated=updated, share=0.0))
+        cursor.execute("SELECT pg_relation_size('contact_person') / current_setting('block_size')::int")
+        pages = cursor.fetchone()[0]
+    chunks = _Chunks(pages)
+
+    def merge_chunks() -> None:
+        for first, last in chunks:
+            where = f"person.ctid >= '({first},0)' AND person.ctid < '({last},0)' AND {_NOT_SWAPPED}"
+            with stage.session(), connection.cursor() as own_cursor:
+                made, changed = merge_where(own_cursor, parameters, where)
+                on_chunk(ChunkDone(created=made, updated=changed, share=last / pages))
+
+    if not stage.is_shared or pages <= PAGES_PER_CHUNK:
+        merge_chunks()
+        return
+    with ThreadPoolExecutor(WORKERS, "merge") as executor:
+        workers = [executor.submit(_with_own_connection, merge_chunks, chunks) for _worker in range(WORKERS)]
+    for worker in workers:
+        worker.result()
+
+
+class _Chunks:
+    """Page ranges of the persons, handed out to whoever is free, until one failed."""
+
+    def __init__(self, pages: int) -> None:
+        self._lock = threading.Lock()
+        self._ranges = iter(
+            [(first, min(first + PAGES_PER_CHUNK, pages)) for first in range(0, pages, PAGES_PER_CHUNK)]
+        )
+
+    def __iter__(self) -> "_Chunks":
+        return self
+
+    def __next__(self) -> tuple[int, int]:
+        with self._lock:
+            return next(self._ranges)
+
+    def stop(self) -> None:
+        """Hand out no more."""
+        with self._lock:
+            self._ranges = iter([])
+
+
+def _with_own_connection(work: Callable[[], None], chunks: _Chunks) -> None:
+    try:
+        work()
+    except BaseException:
+        chunks.stop()
+        raise
+    finally:
+        connection.close()
 
 
 def merge_parameters(client_id: int, source: MergeSource) -> dict[str, Any]:
@@ -214,12 +261,13 @@ def merge_where(cursor: CursorWrapper, parameters: Mapping[str, Any], where: str
     return cursor.fetchone()[0], updated
 
 
-def count_rows(cursor: CursorWrapper, created: int, updated: int, rejected_before: int) -> MergeCounts:
+def count_rows(created: int, updated: int, rejected_before: int) -> MergeCounts:
     """The counts of the planned rows. rejected_before: rows refused while reading, which never reached the stage."""
-    cursor.execute("SELECT (SELECT count(*) FROM contact_stage), (SELECT count(*) FROM contact_person)")
-    staged, persons = cursor.fetchone()
-    cursor.execute("SELECT coalesce(sum(row_count), 0) FROM contact_person")
-    accepted = cursor.fetchone()[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), coalesce(sum(row_count), 0) FROM contact_person")
+        persons, accepted = cursor.fetchone()
+        cursor.execute("SELECT count(*) FROM contact_stage")
+        staged = cursor.fetchone()[0]
     return MergeCounts(
         rows=staged + rejected_before,
         created=created,

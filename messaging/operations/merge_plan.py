@@ -9,16 +9,18 @@ earlier row gave to another person, makes the row rejected, unless the other con
 consent may be given or withdrawn by a row, but a withdrawal stands against a later "yes" from a file. The same rows
 merged again change nothing.
 
-The rows wait in temporary tables of the session: `contact_stage` (as read), `contact_person` (one row per person, with
+The rows wait in tables that only the merge sees: `contact_stage` (as read), `contact_person` (one row per person, with
 the contact it means), `contact_member` (rows of persons named more than once), `contact_rejected`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from django.db.backends.utils import CursorWrapper
 
 from messaging.states import RejectReason
 
+TableKind: TypeAlias = Literal["UNLOGGED", "TEMPORARY"]
 STAGE_COLUMNS = (
     "row_no, phone, email, whatsapp_id, name, language, time_zone, tags, attributes,"
     " consent_whatsapp, consent_email, consent_sms"
@@ -32,17 +34,17 @@ _TABLES = (
     "contact_swap",
 )
 CREATE_STAGE = """
-    CREATE TEMPORARY TABLE contact_stage (
+    CREATE {kind} TABLE contact_stage (
         row_no integer, phone text, email text, whatsapp_id text, name text, language text, time_zone text, tags text,
         attributes jsonb, consent_whatsapp smallint, consent_email smallint, consent_sms smallint);
-    CREATE TEMPORARY TABLE contact_rejected (row_no integer, reason text)
+    CREATE {kind} TABLE contact_rejected (row_no integer, reason text)
 """
 COPY_STAGE = f"COPY contact_stage ({STAGE_COLUMNS}) FROM STDIN (FORMAT csv)"
 COPY_REJECTED = "COPY contact_rejected (row_no, reason) FROM STDIN (FORMAT csv)"
 
 # Each row with the key of the person it means: p+phone, e+e-mail or w+WhatsApp id, and who holds its addresses now.
 _KEYED = """
-    CREATE TEMPORARY TABLE contact_person AS
+    CREATE {kind} TABLE contact_person AS
     SELECT keyed.*, 1 AS row_count, keyed.row_no AS last_row,
            coalesce(by_phone.id, by_key_email.id, by_key_id.id,
                     CASE WHEN left(key, 1) = 'p' AND email_phone IS NULL THEN email_owner END,
@@ -82,7 +84,7 @@ _KEYED = """
 """
 # Rows of persons that are named more than once are set apart, with one contact for all rows of a person.
 _SET_APART = """
-    CREATE TEMPORARY TABLE contact_member AS
+    CREATE {kind} TABLE contact_member AS
     WITH doubled AS (SELECT key FROM contact_person GROUP BY key HAVING count(*) > 1),
          moved AS (DELETE FROM contact_person WHERE key IN (SELECT key FROM doubled) RETURNING *)
     SELECT moved.*, first_value(contact_id) OVER (PARTITION BY key ORDER BY (contact_id IS NULL), row_no) AS person_contact
@@ -91,7 +93,7 @@ _SET_APART = """
 _ALL_ROWS = """(SELECT row_no, key, {address} AS address, {owner} AS owner, contact_id FROM contact_person
                 UNION ALL SELECT row_no, key, {address}, {owner}, person_contact FROM contact_member) every"""
 _CONTESTED = """
-    CREATE TEMPORARY TABLE contact_contested AS
+    CREATE {kind} TABLE contact_contested AS
     SELECT every.* FROM {every} WHERE address IS NOT NULL AND (
         (owner IS NOT NULL AND owner IS DISTINCT FROM contact_id)
         OR address IN (SELECT address FROM {every} WHERE address IS NOT NULL
@@ -133,7 +135,7 @@ _MERGE_MEMBERS = f"""
     INSERT INTO contact_person (row_no, phone, email, whatsapp_id, name, language, time_zone, tags, attributes,
         consent_whatsapp, consent_email, consent_sms, key, row_count, last_row, contact_id)
     SELECT min(row_no), {_last("phone")}, {_last("email")}, {_last("whatsapp_id")}, {_last("name")},
-        {_last("language")}, {_last("time_zone")}, string_agg(tags, E'\\x1f' ORDER BY row_no),
+        {_last("language")}, {_last("time_zone")}, (array_agg(tagged.tags))[1],
         (array_agg(united.attributes))[1],
         {_last("consent_whatsapp")}, {_last("consent_email")}, {_last("consent_sms")}, member.key, count(*), max(row_no),
         (array_agg(contact_id ORDER BY row_no) FILTER (WHERE contact_id IS NOT NULL))[1]
@@ -142,11 +144,15 @@ _MERGE_MEMBERS = f"""
         SELECT every.key, jsonb_object_agg(pair.key, pair.value ORDER BY every.row_no) AS attributes
         FROM contact_member every CROSS JOIN LATERAL jsonb_each(every.attributes) pair GROUP BY every.key
     ) united ON united.key = member.key
+    LEFT JOIN (
+        SELECT every.key, string_agg(DISTINCT tag, E'\\x1f') AS tags
+        FROM contact_member every CROSS JOIN LATERAL unnest(string_to_array(every.tags, E'\\x1f')) tag GROUP BY every.key
+    ) tagged ON tagged.key = member.key
     GROUP BY member.key
 """
 # Two persons of the file that mean one contact by different addresses: the earlier one has it.
 _TWO_MEAN_ONE = """
-    CREATE TEMPORARY TABLE contact_contested AS
+    CREATE {kind} TABLE contact_contested AS
     SELECT key, row_no FROM (
         SELECT key, row_no, first_value(key) OVER (PARTITION BY contact_id ORDER BY row_no) AS holder
         FROM contact_person WHERE contact_id IN (
@@ -166,32 +172,31 @@ _NOTE_SWAPS = """
 """
 
 
-def drop_tables(cursor: CursorWrapper) -> None:
+def drop_tables(cursor: CursorWrapper, tables: Sequence[str] = _TABLES) -> None:
     """Forget the rows."""
-    cursor.execute(f"DROP TABLE IF EXISTS {', '.join('pg_temp.' + table for table in _TABLES)}")
+    cursor.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}")
 
 
-def create_stage(cursor: CursorWrapper) -> None:
-    """Make the empty staging tables of this session."""
+def create_stage(cursor: CursorWrapper, kind: TableKind) -> None:
+    """Make the empty staging tables, in the first schema of the search path or of this session."""
     drop_tables(cursor)
-    cursor.execute(CREATE_STAGE)
+    cursor.execute(CREATE_STAGE.format(kind=kind))
 
 
-def make_plan(cursor: CursorWrapper, client_id: int) -> None:
+def make_plan(cursor: CursorWrapper, client_id: int, kind: TableKind) -> None:
     """Decide for each staged row which contact it means. May be asked again when contacts have changed meanwhile."""
-    tables = ("contact_person", "contact_member", "contact_swap")
-    cursor.execute(f"DROP TABLE IF EXISTS {', '.join('pg_temp.' + table for table in tables)}")
-    cursor.execute("CREATE TEMPORARY TABLE contact_swap (key text, owner bigint)")
+    drop_tables(cursor, ("contact_person", "contact_member", "contact_swap"))
+    cursor.execute(f"CREATE {kind} TABLE contact_swap (key text, owner bigint)")
     cursor.execute("DELETE FROM contact_rejected WHERE reason = ANY(%s)", [_REASONS_OF_PLAN])
     cursor.execute("ANALYZE contact_stage")
-    cursor.execute(_KEYED, {"client": client_id})
+    cursor.execute(_KEYED.format(kind=kind), {"client": client_id})
     cursor.execute("ANALYZE contact_person (row_no, key, contact_id)")
-    cursor.execute(_SET_APART)
-    _reject_contested(cursor, "email", "email_owner", _EMAIL_REASONS)
-    _reject_contested(cursor, "whatsapp_id", "id_owner", _ID_REASONS)
+    cursor.execute(_SET_APART.format(kind=kind))
+    _reject_contested(cursor, kind, "email", "email_owner", _EMAIL_REASONS)
+    _reject_contested(cursor, kind, "whatsapp_id", "id_owner", _ID_REASONS)
     cursor.execute(_DROP_REJECTED)
     cursor.execute(_MERGE_MEMBERS)
-    _reject_two_for_one(cursor)
+    _reject_two_for_one(cursor, kind)
 
 
 _EMAIL_REASONS = {
@@ -210,11 +215,13 @@ _REASONS_OF_PLAN = [
 _MAX_ROUNDS = 20  # of a chain of contacts that hand addresses on; a longer chain is rejected as a whole
 
 
-def _reject_contested(cursor: CursorWrapper, address: str, owner: str, reasons: Mapping[str, str]) -> None:
+def _reject_contested(
+    cursor: CursorWrapper, kind: TableKind, address: str, owner: str, reasons: Mapping[str, str]
+) -> None:
     """Reject until nothing changes: a rejected row may have been the one by which a contact let go of its address."""
     every = _ALL_ROWS.format(address=address, owner=owner)
-    cursor.execute("DROP TABLE IF EXISTS pg_temp.contact_contested")
-    cursor.execute(_CONTESTED.format(every=every))
+    drop_tables(cursor, ("contact_contested",))
+    cursor.execute(_CONTESTED.format(every=every, kind=kind))
     if not cursor.rowcount:
         return
     rejected, rounds = 1, 0
@@ -227,9 +234,9 @@ def _reject_contested(cursor: CursorWrapper, address: str, owner: str, reasons: 
     cursor.execute(_NOTE_SWAPS)
 
 
-def _reject_two_for_one(cursor: CursorWrapper) -> None:
-    cursor.execute("DROP TABLE IF EXISTS pg_temp.contact_contested")
-    cursor.execute(_TWO_MEAN_ONE)
+def _reject_two_for_one(cursor: CursorWrapper, kind: TableKind) -> None:
+    drop_tables(cursor, ("contact_contested",))
+    cursor.execute(_TWO_MEAN_ONE.format(kind=kind))
     if cursor.rowcount:
         cursor.execute(_REJECT_LATER_ONE, {"reason": RejectReason.CONTACT_OF_ANOTHER_ROW.value})
         cursor.execute("DELETE FROM contact_person WHERE key IN (SELECT key FROM contact_contested)")

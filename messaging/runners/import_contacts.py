@@ -4,10 +4,8 @@ Safe to run again at any time: a process that was killed leaves an import that a
 counts as it did, and nothing is merged twice.
 """
 
-import contextlib
 import csv
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from django.db import connection
@@ -16,7 +14,7 @@ from agency.kit.actor import Actor
 from agency.kit.errors import OperationRefused
 from messaging.imports.normalising import Normaliser
 from messaging.imports.opening import open_rows
-from messaging.imports.rows import RowBatch, UnreadableFile
+from messaging.imports.rows import UnreadableFile
 from messaging.models import ContactImport
 from messaging.operations.imports import add_merged, begin_import, fail_import, finish_import
 from messaging.operations.merge_contacts import (
@@ -28,9 +26,8 @@ from messaging.operations.merge_contacts import (
     merge_staged,
 )
 from messaging.operations.staging import (
-    copy_rejected,
-    copy_rows,
-    let_others,
+    Stage,
+    StageWriter,
     one_at_a_time,
     rejected_reasons,
     rejected_rows,
@@ -40,7 +37,6 @@ from messaging.rules.columns import MappingProblem, detect_columns
 from messaging.runners.import_progress import ImportProgress, Phase
 from messaging.states import RejectReason
 
-logger = logging.getLogger(__name__)
 ANALYZE_FROM = 10_000  # new contacts after which the planner is told at once
 _DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -53,7 +49,7 @@ def run_import(record_id: int, *, on_progress: Callable[[ImportProgress], None] 
     A file that cannot be read ends as failed, with its
     sentence; any other error leaves the import running, to be taken up again.
     """
-    with _only_here(record_id) as is_mine:
+    with one_at_a_time(f"contact_import:{record_id}", wait=False) as is_mine:
         record = begin_import(record_id=record_id) if is_mine else None
         if record is None:
             return None
@@ -65,23 +61,14 @@ def run_import(record_id: int, *, on_progress: Callable[[ImportProgress], None] 
             return fail_import(record_id=record_id, error=str(error), actor=ACTOR)
 
 
-@contextlib.contextmanager
-def _only_here(record_id: int) -> Iterator[bool]:
-    name = f"contact_import:{record_id}"
-    with connection.cursor() as cursor:
-        is_mine = one_at_a_time(cursor, name, wait=False)
-    try:
-        yield is_mine
-    finally:
-        if is_mine and connection.is_usable():
-            with connection.cursor() as cursor:
-                let_others(cursor, name)
-
-
 def _run(record: ContactImport, progress: ImportProgress) -> ContactImport:
-    with staging():
-        refused = _stage(record, progress)
-        counts = _foresee(record, refused) if record.dry_run else _merge(record, refused, progress)
+    with staging(str(record.pk)) as stage:
+        refused = _stage_file(stage, record, progress)
+        counts = (
+            foresee_merge(stage, record.client_id, refused)
+            if record.dry_run
+            else _merge(stage, record, refused, progress)
+        )
         progress.enter(Phase.WRITING)
         reasons = rejected_reasons()
         path = write_rejected(Path(record.stored_path)) if counts.rejected else None
@@ -91,38 +78,30 @@ def _run(record: ContactImport, progress: ImportProgress) -> ContactImport:
     return finish_import(record_id=record.pk, counts=counts, reasons=reasons, rejected_path=path, actor=ACTOR)
 
 
-def _stage(record: ContactImport, progress: ImportProgress) -> int:
+def _stage_file(stage: Stage, record: ContactImport, progress: ImportProgress) -> int:
     """Read the file into the stage. Returns how many rows were refused."""
     progress.enter(Phase.READING)
     source = open_rows(Path(record.stored_path))
     refused = 0
     try:
-        columns = detect_columns(source.header, record.mapping)
         normaliser = Normaliser(
-            columns, record.country or record.client.country, check_characters=source.has_unreadable_characters
+            detect_columns(source.header, record.mapping),
+            record.country or record.client.country,
+            check_characters=source.has_unreadable_characters,
         )
-        for batch in source.batches():
-            refused += _stage_batch(normaliser, batch)
-            progress.read(rows=len(batch.rows) + len(batch.refused), bytes_done=source.bytes_done)
+        with StageWriter(stage) as writer:
+            for batch in source.batches():
+                staged = normaliser.normalise(batch)
+                refused += len(staged.refused)
+                rows = staged.frame.write_csv(include_header=False).encode()
+                writer.write(rows, [(row.number, row.reason.value) for row in staged.refused])
+                progress.read(rows=len(batch), bytes_done=source.bytes_done)
     finally:
         source.close()
     return refused
 
 
-def _stage_batch(normaliser: Normaliser, batch: RowBatch) -> int:
-    staged = normaliser.normalise(batch)
-    if len(staged.frame):
-        copy_rows(staged.frame.write_csv(include_header=False).encode())
-    if staged.refused:
-        copy_rejected((row.number, row.reason.value) for row in staged.refused)
-    return len(staged.refused)
-
-
-def _foresee(record: ContactImport, refused: int) -> MergeCounts:
-    return foresee_merge(record.client_id, refused)
-
-
-def _merge(record: ContactImport, refused: int, progress: ImportProgress) -> MergeCounts:
+def _merge(stage: Stage, record: ContactImport, refused: int, progress: ImportProgress) -> MergeCounts:
     """Merge, one import of a client at a time. Counts what earlier attempts have merged, too."""
     progress.enter(Phase.MERGING)
     source = MergeSource(
@@ -135,18 +114,10 @@ def _merge(record: ContactImport, refused: int, progress: ImportProgress) -> Mer
         add_merged(record_id=record.pk, created=chunk.created, updated=chunk.updated)
         progress.merged(share=chunk.share)
 
-    lock = f"contacts:{record.client_id}"
-    with connection.cursor() as cursor:
-        one_at_a_time(cursor, lock, wait=True)
-    try:
-        merge_staged(record.client_id, source, on_chunk)
-    finally:
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                let_others(cursor, lock)
+    with one_at_a_time(f"contacts:{record.client_id}", wait=True):
+        merge_staged(stage, record.client_id, source, on_chunk)
     record.refresh_from_db(fields=["created", "updated"])
-    with connection.cursor() as cursor:
-        return count_rows(cursor, record.created, record.updated, refused)
+    return count_rows(record.created, record.updated, refused)
 
 
 def write_rejected(path: Path) -> Path:
@@ -164,13 +135,11 @@ def write_rejected(path: Path) -> Path:
             writer = csv.writer(file)
             writer.writerow(["row", "reason", *(_safe(header) for header in source.header)])
             for batch in source.batches():
-                numbered = {
-                    **dict(zip(batch.numbers, batch.rows, strict=True)),
-                    **{row.number: row.cells for row in batch.refused},
-                }
-                last = max(numbered, default=0)
+                index_of = {number: index for index, number in enumerate(batch.numbers.to_list())}
+                refused = {row.number: row.cells for row in batch.refused}
+                last = max((*index_of, *refused), default=0)
                 while wanted and wanted <= last:
-                    cells = numbered.get(wanted, [])
+                    cells = batch.cells.row(index_of[wanted]) if wanted in index_of else refused.get(wanted, ())
                     writer.writerow([wanted, str(RejectReason(reason).label), *(_safe(cell) for cell in cells)])
                     wanted, reason = next(reasons, (0, ""))
     finally:
