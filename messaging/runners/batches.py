@@ -6,7 +6,7 @@ import random
 import socket
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ from functools import partial
 from django.conf import settings
 
 from integrations.capabilities.messages import Accepted, MessageChannel, OutboundMessage, Recovery, TemplateCall
-from integrations.connections import connection_facts
-from integrations.errors import IntegrationError, UnexpectedResponse
+from integrations.connections import facts_of
+from integrations.errors import IntegrationError, NotConfigured, UnexpectedResponse
 from integrations.facts import ConnectionFacts
 from messaging.kit import fleet
 from messaging.limits import limiter
@@ -102,8 +102,8 @@ class Batch:
         if now - self.loaded > RELOAD_SECONDS:
             self.job = SendJob.objects.get(pk=self.wave.job_id)
             senders = list(active_senders(self.job))
-            self.routes = {sender.pk: Route(sender, connection_facts(sender.connection_id)) for sender in senders}
-            self.limits = dict(allowances(senders, datetime.now(UTC).date()))
+            self.routes = routes_of(senders)
+            self.limits = dict(allowances([route.sender for route in self.routes.values()], datetime.now(UTC).date()))
             self.job_limits = job_limits(self.job)
             self.loaded = now
         if now - self.touched > RELOAD_SECONDS:
@@ -291,6 +291,17 @@ class Batch:
         dead = [(row.address, verdict.suppress) for row, verdict in verdicts if verdict.suppress]
         if dead:
             suppress_addresses(client_id=self.plan.client_id, channel=self.plan.channel, addresses=dead)
+
+
+def routes_of(senders: Sequence[Sender]) -> dict[int, Route]:
+    """The senders whose connection can be opened; one that cannot is stopped, and does not stop the others."""
+    routes: dict[int, Route] = {}
+    for sender in senders:
+        try:
+            routes[sender.pk] = Route(sender, facts_of(sender.connection))
+        except NotConfigured as error:
+            restrict_sender(sender_id=sender.pk, why=str(error))
+    return routes
 
 
 def process_name() -> str:

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from integrations.models import Connection
+from integrations.operations.connections import create_connection
 from messaging.limits import limiter
-from messaging.models import Consent, Recipient, SendJob, Suppression
+from messaging.models import Consent, Recipient, Sender, SendJob, Suppression
 from messaging.operations.claiming import claim_chunk
 from messaging.operations.deliveries import StatusReport, apply_status_reports
 from messaging.operations.jobs import cancel_job, pause_job, resume_job, skip_cancelled
@@ -263,3 +265,23 @@ def test_a_failing_provider_makes_the_sender_rest_and_then_be_tried_with_a_few(w
     world.send(job)
     assert states(job) == {"sent": 200, "unknown": 400}
     assert world.compare(job).agree
+
+
+def test_a_connection_that_cannot_be_opened_stops_its_sender_and_not_the_others(world: World) -> None:
+    broken = create_connection(
+        actor=ACTOR,
+        service="evolution",
+        name="broken",
+        client=world.client,
+        settings={"base_url": world.sandbox.base_url("evolution")},
+        secrets={"api_key": "x", "webhook_secret": "y" * 20},
+    )
+    Connection.objects.filter(pk=broken.pk).update(sealed_secrets=b"sealed by a lost key")
+    lost = Sender.objects.create(
+        client=world.client, connection=broken, channel=ChannelKind.WHATSAPP, name="lost", address="x"
+    )
+    job = world.job(world.people(4), sender_ids=[lost.pk, world.senders[0].pk])
+    world.send(job)
+    lost.refresh_from_db()
+    assert lost.state == "restricted"
+    assert states(job) == {"sent": 4}
