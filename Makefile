@@ -62,7 +62,7 @@ lint: setup ## Style, types, layers, templates, migrations, Django's checks
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check --fail-level WARNING
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --check
-	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py env_example --check
+	$(PYTHON) -m agency.settings.example --check
 
 format: setup ## Put imports and code into the house style
 	$(VENV)/bin/ruff check --fix .
@@ -89,4 +89,4 @@ messages: setup ## Collect the strings to translate and compile locale/pt_BR (ne
 
 docs: setup ## Write what is generated from code: docs/services.md and .env.example
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --write
-	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py env_example --write
+	$(PYTHON) -m agency.settings.example

@@ -1,8 +1,16 @@
-"""The text of `.env.example`, from the declared environment, so that it never lacks a variable or names one that is gone."""
+"""The text of `.env.example`, from the declared environment, so that it never lacks a variable or names one that is gone.
+
+`python -m agency.settings.example` writes the file, `--check` fails when it is not fresh.
+"""
+
+import sys
+from pathlib import Path
 
 from pydantic import SecretStr
 
-from agency.settings.environment import Environment
+from agency.settings.environment import BASE_DIR, Environment
+
+PATH = BASE_DIR / ".env.example"
 
 HEAD = """\
 # Copy to .env and fill in. Written by `make docs` from agency/settings/environment.py.
@@ -45,3 +53,18 @@ def example_text() -> str:
         blocks.append(f"# {field.description}\n{sign}{name.upper()}={default}\n")
     aws = "# Name or ARN of a secret in AWS Secrets Manager that holds values of the above as one JSON object\n#AWS_SECRETS_ID=\n"
     return "\n".join((HEAD, "".join((*blocks, aws)), COMPOSE))
+
+
+def main(path: Path, arguments: list[str]) -> int:
+    """Write the file, or with `--check` compare it: exit code 1 when it differs."""
+    if arguments != ["--check"]:
+        path.write_text(example_text(), "utf-8")
+        return 0
+    fresh = path.is_file() and path.read_text("utf-8") == example_text()
+    if not fresh:
+        print(".env.example is not fresh: run `make docs`", file=sys.stderr)
+    return 0 if fresh else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(PATH, sys.argv[1:]))

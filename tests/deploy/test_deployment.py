@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from django.conf import settings
-from django.core.management import CommandError, call_command
 from jsonschema import Draft202012Validator
 
 from agency.embedded.postgres import CLUSTER_OPTIONS, MAX_CONNECTIONS
 from agency.kit.metrics import COUNTERS
-from agency.management.commands import env_example
 from agency.processes import beat_command, web_command, worker_command
-from agency.settings.example import example_text
+from agency.settings import example
 
 ROOT = Path(settings.BASE_DIR)
 SCHEMA = ROOT / "tests" / "payloads" / "compose" / "compose-spec.json"
@@ -133,16 +131,18 @@ def test_image_runs_the_web_process_with_pinned_tools(procfile: dict[str, str]) 
     assert "--require-hashes -r requirements.txt" in image
 
 
-def test_env_example_is_fresh_and_holds_what_compose_asks_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    call_command("env_example", "--check")
+def test_env_example_is_fresh_and_holds_what_compose_asks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert example.main(example.PATH, ["--check"]) == 0
     asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    offered = set(re.findall(r"^#?([A-Z_]+)=", example_text(), re.MULTILINE))
+    offered = set(re.findall(r"^#?([A-Z_]+)=", example.example_text(), re.MULTILINE))
     assert asked - offered == set()
     stale = tmp_path / ".env.example"
     stale.write_text("OLD=1\n")
-    monkeypatch.setattr(env_example, "PATH", stale)
-    with pytest.raises(CommandError, match="not fresh: run `make docs`"):
-        call_command("env_example", "--check")
+    assert example.main(stale, ["--check"]) == 1
+    assert capsys.readouterr().err == ".env.example is not fresh: run `make docs`\n"
+    assert (example.main(stale, []), example.main(stale, ["--check"])) == (0, 0)
 
 
 def test_monitoring_asks_for_numbers_that_exist() -> None:
