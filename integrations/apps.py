@@ -1,8 +1,10 @@
 """The Django application `integrations`."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from agency.kit.metrics import register_source
 from agency.kit.schedules import declare_schedule
 
 
@@ -24,3 +26,4 @@ class IntegrationsConfig(AppConfig):
             tick=True,
             description="acts on webhooks whose nudge was lost",
         )
+        register_source(import_string("integrations.selectors.inbound_events.inbound_gauges"))

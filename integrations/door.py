@@ -31,12 +31,12 @@ from django.conf import settings
 from integrations.errors import NotConfigured
 from integrations.facts import ConnectionFacts
 from integrations.registry import service_module
-from integrations.webhooks.counters import REQUESTS
 from integrations.webhooks.database import connect
 from integrations.webhooks.group_commit import Delivery, GroupCommit, StoreUnavailable, Unstorable
 from integrations.webhooks.known_connections import READ, ConnectionRow, KnownConnections
 from integrations.webhooks.nudges import BrokerNudge, Nudger
 from integrations.webhooks.request import BadSignature, WebhookRequest
+from integrations.webhooks.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,14 @@ class _Room:
     known: KnownConnections
     commits: GroupCommit
     nudger: Nudger
+    tally: Tally
+
+    def stored(self, new: int, known: int) -> None:
+        """After each commit: wake the dispatcher for what is new."""
+        self.tally.add("stored", new)
+        self.tally.add("duplicate", known)
+        if new:
+            self.nudger.ring()
 
 
 class WebhookDoor:
@@ -109,26 +117,23 @@ class WebhookDoor:
             await room.commits.aclose()
             await room.nudger.aclose()
             await room.known.aclose()
+            await room.tally.aclose()
 
     def _open_room(self) -> _Room:
         loop = asyncio.get_running_loop()
         if self._room is None or self._room.loop is not loop:
-            nudger = Nudger(self._nudge or BrokerNudge())
-            self._room = _Room(loop, KnownConnections(_read_connections), GroupCommit(connect, nudger.ring), nudger)
+            self._room = _open_room(loop, self._nudge or BrokerNudge())
         return self._room
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        service = ""
         try:
             connection = await self._connection(scope)
-            service = connection.service
-            content = await self._answer(scope, receive, connection)
-            status, outcome = 200, "accepted"
+            status, content = 200, await self._answer(scope, receive, connection)
         except Refusal as refusal:
-            status, outcome, content = refusal.status, refusal.outcome, refusal.text.encode()
+            status, content = refusal.status, refusal.text.encode()
+            self._open_room().tally.add(refusal.outcome)
         except _Gone:
             return
-        REQUESTS.labels(service, outcome).inc()
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(content)).encode())]
         if status == 503:
             headers.append((b"retry-after", b"5"))
@@ -198,6 +203,13 @@ class WebhookDoor:
 
 class _Gone(Exception):
     """The caller hung up; nobody waits for an answer."""
+
+
+def _open_room(loop: asyncio.AbstractEventLoop, nudge: Callable[[], bool]) -> _Room:
+    room: _Room  # the commits need it, and it needs them
+    commits = GroupCommit(connect, lambda new, known: room.stored(new, known))
+    room = _Room(loop, KnownConnections(_read_connections), commits, Nudger(nudge), Tally())
+    return room
 
 
 def _webhook(connection: ConnectionFacts) -> Any:

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'inbound event',
                 'verbose_name_plural': 'inbound events',
-                'permissions': [('view_inbound_body', 'Can read the body of inbound events'), ('replay_inbound_event', 'Can replay inbound events')],
+                'permissions': [('read_inbound_body', 'Can read the body of inbound events'), ('replay_inbound_event', 'Can replay inbound events')],
                 'indexes': [models.Index(condition=models.Q(('state', 0)), fields=['received_on', 'id'], name='inbound_event_due'), models.Index(condition=models.Q(('state', 3)), fields=['received_on', 'id'], name='inbound_event_failed')],
                 'constraints': [models.UniqueConstraint(fields=('received_on', 'connection_id', 'provider_event_id'), name='one_inbound_event_per_provider_id')],
             },

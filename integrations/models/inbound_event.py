@@ -47,7 +47,7 @@ class InboundEvent(models.Model):
             ),
         ]
         permissions = [
-            ("view_inbound_body", "Can read the body of inbound events"),
+            ("read_inbound_body", "Can read the body of inbound events"),
             ("replay_inbound_event", "Can replay inbound events"),
         ]
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from django.db import InterfaceError, OperationalError
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 
+from agency.kit import metrics
 from integrations.errors import IntegrationError, clean_text
 from integrations.events import (
     UNDATED,
@@ -30,6 +31,7 @@ from integrations.operations.inbound_events import (
     settle_inbound_events,
 )
 from integrations.registry import service_module
+from integrations.states import InboundState
 from integrations.webhooks.request import UnreadablePayload
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def dispatch_inbound(deliver: Deliver, budget_seconds: float = BUDGET_SECONDS) -
         readable = [each for each in (_read(lease, event) for event in claimed) if each is not None]
         by_id = {event.id: event for event in claimed}
         _settle(lease, readable, by_id, deliver)
+        metrics.add("inbound_events", len(claimed), outcome="dispatched")
     return True
 
 
@@ -137,8 +140,10 @@ def _settle_persistently(lease: int, settlements: Sequence[Settlement], deliver:
 
 
 def _bury(lease: int, event: ClaimedEvent, error: str, *, is_final: bool) -> None:
-    state = fail_inbound_event(lease=lease, event=event, error=clean_text(error), is_final=is_final)
+    """Note the failure: the first line of the error only, since PostgreSQL writes row values into the next."""
+    state = fail_inbound_event(lease=lease, event=event, error=clean_text(error.partition("\n")[0]), is_final=is_final)
     if state is not None:
+        metrics.add("inbound_events", outcome="failed" if state is InboundState.FAILED else "postponed")
         logger.warning(
             "inbound event failed",
             extra={"service": event.service, "inbound_event": event.id, "state": state.name, "attempt": event.attempt},

@@ -6,13 +6,11 @@ yesterday, counts as stored. Rows go in key order, so two writers never wait for
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 
-from integrations.webhooks.counters import BATCH_SIZE, COMMIT_SECONDS, DUPLICATES, STORED
 from integrations.webhooks.database import AsyncConnection
 
 logger = logging.getLogger(__name__)
@@ -65,9 +63,14 @@ Waiting = tuple[Delivery, asyncio.Future[None]]
 
 
 class GroupCommit:
-    """Gathers deliveries and writes them. Belongs to one event loop. `on_stored` is called after each commit."""
+    """Gathers deliveries and writes them. Belongs to one event loop.
 
-    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection]], on_stored: Callable[[], None]) -> None:
+    `on_stored` is called after each commit with how many were new and how many were known.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[AsyncConnection]], on_stored: Callable[[int, int], None]
+    ) -> None:
         self._connect = connect
         self._on_stored = on_stored
         self._waiting: list[Waiting] = []
@@ -122,10 +125,9 @@ class GroupCommit:
             self._ring()
 
     async def _write(self, batch: list[Waiting]) -> None:
-        started = time.perf_counter()
         try:
             async with asyncio.timeout(WRITE_SECONDS):
-                refused = await self._insert([delivery for delivery, _ in batch])
+                new, refused = await self._insert([delivery for delivery, _ in batch])
         except (psycopg.Error, TimeoutError, OSError) as error:
             logger.warning("webhooks not stored", extra={"number": len(batch), "error": type(error).__name__})
             failure = StoreUnavailable(type(error).__name__)
@@ -137,8 +139,6 @@ class GroupCommit:
             for _, stored in batch:
                 stored.cancel()
             raise
-        COMMIT_SECONDS.observe(time.perf_counter() - started)
-        BATCH_SIZE.observe(len(batch))
         for place, (_, stored) in enumerate(batch):
             if stored.done():
                 continue
@@ -146,10 +146,10 @@ class GroupCommit:
                 stored.set_exception(Unstorable(refused[place]))
             else:
                 stored.set_result(None)
-        self._on_stored()
+        self._on_stored(new, len(batch) - new - len(refused))
 
-    async def _insert(self, deliveries: Sequence[Delivery]) -> dict[int, str]:
-        """Write all; on the places refused, why. A connection that died while idle is replaced once."""
+    async def _insert(self, deliveries: Sequence[Delivery]) -> tuple[int, dict[int, str]]:
+        """Write all; (how many were new, why at the places refused). A connection that died idle is replaced once."""
         if self._idle:
             connection = self._idle.pop()
             try:
@@ -158,22 +158,24 @@ class GroupCommit:
                 pass  # the server restarted since; nothing can be stored twice
         return await self._insert_on(await self._connect(), deliveries)
 
-    async def _insert_on(self, connection: AsyncConnection, deliveries: Sequence[Delivery]) -> dict[int, str]:
-        refused: dict[int, str] = {}
+    async def _insert_on(
+        self, connection: AsyncConnection, deliveries: Sequence[Delivery]
+    ) -> tuple[int, dict[int, str]]:
+        new, refused = 0, dict[int, str]()
         try:
             try:
-                await _insert_rows(connection, deliveries)
+                new = await _insert_rows(connection, deliveries)
             except psycopg.DataError:
                 for place, delivery in enumerate(deliveries):
                     try:
-                        await _insert_rows(connection, [delivery])
+                        new += await _insert_rows(connection, [delivery])
                     except psycopg.DataError as error:
                         refused[place] = type(error).__name__
         except BaseException:
             await connection.close()
             raise
         self._idle.append(connection)
-        return refused
+        return new, refused
 
     async def aclose(self) -> None:
         """Write what waits, then close every connection."""
@@ -184,7 +186,7 @@ class GroupCommit:
             await self._idle.pop().close()
 
 
-async def _insert_rows(connection: AsyncConnection, deliveries: Sequence[Delivery]) -> None:
+async def _insert_rows(connection: AsyncConnection, deliveries: Sequence[Delivery]) -> int:
     columns = (
         [each.service for each in deliveries],
         [each.connection_id for each in deliveries],
@@ -194,5 +196,4 @@ async def _insert_rows(connection: AsyncConnection, deliveries: Sequence[Deliver
         [each.body for each in deliveries],
     )
     cursor = await connection.execute(STORE, columns)
-    STORED.inc(cursor.rowcount)
-    DUPLICATES.inc(len(deliveries) - cursor.rowcount)
+    return cursor.rowcount

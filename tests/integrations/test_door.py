@@ -321,9 +321,9 @@ def test_many_deliveries_share_few_commits(connections: Connections, monkeypatch
     sizes: list[int] = []
     insert = group_commit._insert_rows
 
-    async def counted(connection: Any, deliveries: Any) -> None:
+    async def counted(connection: Any, deliveries: Any) -> int:
         sizes.append(len(deliveries))
-        await insert(connection, deliveries)
+        return await insert(connection, deliveries)
 
     monkeypatch.setattr(group_commit, "_insert_rows", counted)
 
@@ -358,8 +358,10 @@ def test_a_delivery_that_postgresql_refuses_harms_only_itself(connections: Conne
     def delivery(name: str, query: str = "") -> Delivery:
         return Delivery("resend", resend.pk, name, "application/json", query, b"{}")
 
+    stored_counts: list[tuple[int, int]] = []
+
     async def whole() -> None:
-        commits = GroupCommit(connect, lambda: None)
+        commits = GroupCommit(connect, lambda new, known: stored_counts.append((new, known)))
         results = await asyncio.gather(
             commits.store(delivery("a")), commits.store(delivery("b", "\x00")), commits.store(delivery("c")),
             return_exceptions=True,
@@ -369,6 +371,7 @@ def test_a_delivery_that_postgresql_refuses_harms_only_itself(connections: Conne
 
     asyncio.run(whole())
     assert [event.provider_event_id for event in stored(resend)] == ["a", "c"]
+    assert stored_counts == [(2, 0)]
 
 
 def test_nudges_follow_commits_at_a_bounded_rate(connections: Connections) -> None:

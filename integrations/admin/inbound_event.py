@@ -1,0 +1,153 @@
+"""Inbound events: what arrived, what became of it, and replaying what failed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.buttons import OperationButton
+from agency.kit.actor import Actor
+from agency.rules.masking import HIDDEN, masked
+from integrations.models import Connection, InboundEvent
+from integrations.operations.inbound_events import replay_inbound_event
+from integrations.registry import manifests
+from integrations.selectors.inbound_events import visible_inbound_events
+from integrations.states import InboundState
+from integrations.webhooks.reading import form_mapping
+from integrations.webhooks.request import UnreadablePayload
+
+READ_BODY = "integrations.read_inbound_body"
+REPLAY = "integrations.replay_inbound_event"
+SHOWN = 20_000  # characters of a body on the page
+
+
+def _replay(actor: Actor, event: InboundEvent, answers: Mapping[str, Any]) -> str:
+    replay_inbound_event(actor=actor, inbound_event_id=event.pk)
+    return _("The event is tried again.")
+
+
+class ServiceFilter(admin.SimpleListFilter):
+    """By service, through its connections: the table itself is never asked which services it knows."""
+
+    title = gettext_lazy("service")
+    parameter_name = "service"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every service that sends webhooks."""
+        return [(slug, manifest.title) for slug, manifest in manifests().items() if manifest.webhook]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[InboundEvent]) -> QuerySet[InboundEvent]:
+        """The events of the chosen service's connections."""
+        if self.value() is None:
+            return queryset
+        owners = Connection.objects.filter(service=self.value()).values_list("pk", flat=True)
+        return queryset.filter(connection_id__in=list(owners))
+
+
+@admin.register(InboundEvent)
+class InboundEventAdmin(RecordAdmin):
+    """Webhook deliveries as they came in."""
+
+    visible_to = staticmethod(visible_inbound_events)
+    list_select_related = ()
+    list_display = ("received_at", "service_title", "connection_name", "state", "attempt", "error", "provider_event_id")
+    list_filter = (ServiceFilter, "state", "received_on")
+    search_help_text = gettext_lazy("The number or the provider's id of an event, whole")
+    buttons = (
+        OperationButton(
+            "replay",
+            gettext_lazy("Replay"),
+            REPLAY,
+            run=_replay,
+            shown=lambda event: event.state in (InboundState.FAILED, InboundState.IGNORED),
+        ),
+    )
+
+    def search(self, text: str) -> Q:
+        """By its number, or by the provider's id."""
+        return Q(pk=int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else Q(provider_event_id=text)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What the page shows; how much of the body depends on who reads."""
+        body = "body_hidden"
+        if request.user.has_perm(READ_BODY):
+            body = "body_clear" if request.user.has_perm(PERSONAL) else "body_masked"
+        return (
+            "received_at",
+            "service_title",
+            "connection_name",
+            "provider_event_id",
+            "state",
+            "attempt",
+            "error",
+            "content_type",
+            "query",
+            body,
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        return self.get_fields(request, obj)
+
+    @admin.display(description=gettext_lazy("service"))
+    def service_title(self, event: InboundEvent) -> str:
+        """The service as people call it."""
+        manifest = manifests().get(event.service)
+        return event.service if manifest is None else manifest.title
+
+    @admin.display(description=gettext_lazy("connection"))
+    def connection_name(self, event: InboundEvent) -> str:
+        """The connection's name, or its number when it was removed."""
+        return getattr(event, "connection_name", None) or f"#{event.connection_id}"
+
+    @admin.display(description=gettext_lazy("body"))
+    def body_hidden(self, event: InboundEvent) -> str:
+        """For readers who may not see bodies."""
+        return HIDDEN
+
+    @admin.display(description=gettext_lazy("body"))
+    def body_masked(self, event: InboundEvent) -> str:
+        """Its shape, without the persons in it."""
+        return _page(_masked_content(_content(event)))
+
+    @admin.display(description=gettext_lazy("body"))
+    def body_clear(self, event: InboundEvent) -> str:
+        """As it came."""
+        return _page(_content(event))
+
+
+def _content(event: InboundEvent) -> Any:
+    """The body as an object; as text when it is neither JSON nor a form."""
+    body = bytes(event.body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    if "form" in event.content_type:
+        try:
+            return dict(form_mapping(body))
+        except UnreadablePayload:
+            pass
+    return body.decode("utf-8", "replace")
+
+
+def _masked_content(content: Any) -> Any:
+    """The same shape; texts masked, and long digits too, since they may be phones."""
+    if isinstance(content, dict):
+        return {name: _masked_content(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_masked_content(value) for value in content]
+    if isinstance(content, str):
+        return HIDDEN if content.isdigit() and len(content) > 6 else masked(content)
+    return HIDDEN if isinstance(content, int) and abs(content) > 10**9 else content
+
+
+def _page(content: Any) -> str:
+    written = content if isinstance(content, str) else orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
+    return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', written[:SHOWN])
