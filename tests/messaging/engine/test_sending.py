@@ -274,7 +274,7 @@ def test_a_connection_that_cannot_be_opened_stops_its_sender_and_not_the_others(
         name="broken",
         client=world.client,
         settings={"base_url": world.sandbox.base_url("evolution")},
-        secrets={"api_key": "x", "webhook_secret": "y" * 20},
+        secrets={"api_key": "x", "webhook_token": "y" * 20},
     )
     Connection.objects.filter(pk=broken.pk).update(sealed_secrets=b"sealed by a lost key")
     lost = Sender.objects.create(
