@@ -47,6 +47,7 @@ class RecordList(ChangeList):
         self.previous_url = self.get_query_string({PAGE_VAR: self.page_num - 1}) if self.page_num > 1 else ""
         self.next_url = self._next_url()
         self.count_text = self._count_text()
+        self.full_result_count = self.result_count  # else the page title offers to "show all"
 
     def _next_url(self) -> str:
         if self.page_num * self.list_per_page < self.result_count:

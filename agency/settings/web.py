@@ -27,4 +27,9 @@ CONTENT_SECURITY_POLICY = {
     "frame-ancestors": "'none'",
 }
 # docs/decisions/0141: the admin's Alpine evaluates the expressions in its templates.
-CONTENT_SECURITY_POLICY_ADMIN = {**CONTENT_SECURITY_POLICY, "script-src": "'self' 'nonce-{nonce}' 'unsafe-eval'"}
+CONTENT_SECURITY_POLICY_ADMIN = {
+    **CONTENT_SECURITY_POLICY,
+    "script-src": "'self' 'nonce-{nonce}' 'unsafe-eval'",
+    # The hash is of the one style that htmx writes itself, for its progress indicators.
+    "style-src": "'self' 'nonce-{nonce}' 'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='",
+}
