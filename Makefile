@@ -57,8 +57,7 @@ lint: setup ## Style, types, layers, templates, migrations, Django's checks
 	$(VENV)/bin/ruff format --check .
 	$(SERVERLESS) $(VENV)/bin/mypy .
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo
-	@templates=$$(find . -path ./$(VENV) -prune -o -path '*/templates/*.html' -print -quit); \
-		if [ -n "$$templates" ]; then echo $(VENV)/bin/djlint --lint --check .; $(VENV)/bin/djlint --quiet --lint --check .; fi
+	$(VENV)/bin/djlint --quiet --lint templates
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check --fail-level WARNING
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --check
