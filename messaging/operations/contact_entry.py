@@ -1,15 +1,15 @@
 """Contacts given by a program or a person, a few at a time: upsert by address, change one. Files go through the importer.
 
-The rule is the importer's: what is given replaces, what is not given stays, tags and attributes are added to, and a consent that was withdrawn
-is not granted again by data (only by the person).
+The rule is the importer's, and so is the code (`merge_plan`, `merge_contacts`).
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,13 +17,15 @@ from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput
 from agency.models import Client
 from agency.operations.audit import record_audit
-from messaging.models import Consent, Contact, Tag
-from messaging.rules.addresses import AddressRefused, normalize_email, normalize_phone
-from messaging.states import ChannelKind, ConsentState
+from messaging.models import Contact, Tag
+from messaging.operations.merge_contacts import MergeSource
+from messaging.operations.merge_entries import TAG_SEPARATOR, MergedRow, merge_entries
+from messaging.rules.addresses import AddressProblem, AddressRefused, normalize_email, normalize_phone
+from messaging.states import ChannelKind, ConsentState, RejectReason
 
 MOST = 1_000  # people in one call
 ADDRESSES = ("phone", "email", "whatsapp_id")
-PLAIN = ("name", *ADDRESSES, "language", "time_zone")
+_WHATSAPP_ID = re.compile(r"[!-~]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +52,81 @@ class EntryOutcome:
     reason: str = ""
 
 
-@transaction.atomic
 def upsert_contacts(*, client: Client, people: Sequence[PersonGiven], source: str, actor: Actor) -> list[EntryOutcome]:
-    """Create or update each person, found by phone, e-mail or WhatsApp id. One that cannot be used is refused by itself.
+    """Create or update each person by the rule of `merge_plan`. One that cannot be used is refused by itself.
 
-    Raises `InvalidInput` for more than `MOST` people.
+    Raises `InvalidInput` for more than `MOST` people, `OperationRefused` when others keep changing the same contacts.
     """
     if len(people) > MOST:
         raise InvalidInput("too_many", _("At most %(most)d contacts at once.") % {"most": MOST}, field="contacts")
-    book = _AddressBook(client, people)
-    outcomes = [book.enter(person) for person in people]
-    book.write(source)
-    record_audit(
-        actor=actor,
-        action="upsert_contacts",
-        subject=client,
-        client=client,
-        after={
-            "source": source,
-            **{
-                kind: sum(each.outcome == kind for each in outcomes)
-                for kind in ("created", "updated", "unchanged", "refused")
+    merge_source = MergeSource(source=source, proof={"by": actor.label}, recorded_at=timezone.now())
+    entries = [staged_entry(number, person, client.country) for number, person in enumerate(people)]
+    with transaction.atomic():
+        merged = merge_entries(client.pk, [entry for entry in entries if isinstance(entry, tuple)], merge_source)
+        outcomes = [
+            _refused(entry) if isinstance(entry, RejectReason) else _outcome(merged[number])
+            for number, entry in enumerate(entries)
+        ]
+        record_audit(
+            actor=actor,
+            action="upsert_contacts",
+            subject=client,
+            client=client,
+            after={
+                "source": source,
+                **{
+                    kind: sum(each.outcome == kind for each in outcomes)
+                    for kind in ("created", "updated", "unchanged", "refused")
+                },
             },
-        },
-    )
+        )
     return outcomes
+
+
+def _outcome(merged: MergedRow | RejectReason) -> EntryOutcome:
+    if isinstance(merged, RejectReason):
+        return _refused(merged)
+    return EntryOutcome(merged.contact_id, merged.outcome)
+
+
+def _refused(reason: RejectReason) -> EntryOutcome:
+    return EntryOutcome(None, "refused", str(reason.label))
+
+
+def staged_entry(number: int, person: PersonGiven, country: str) -> tuple[object, ...] | RejectReason:
+    """The person as a row of the stage, or why not. number: its place in the list, from 0."""
+    given = [person.name, person.phone, person.email, person.whatsapp_id, person.language, person.time_zone]
+    attributes = json.dumps(dict(person.attributes)) if person.attributes else None
+    if any("\0" in text for text in (*given, *person.tags)) or "\\u0000" in (attributes or ""):
+        return RejectReason.UNREADABLE_CHARACTERS
+    try:
+        phone = normalize_phone(person.phone, country) if person.phone.strip() else None
+    except AddressRefused as refusal:
+        return RejectReason.LOST_DIGITS if refusal.problem is AddressProblem.LOST_DIGITS else RejectReason.INVALID_PHONE
+    try:
+        email = normalize_email(person.email) if person.email.strip() else None
+    except AddressRefused:
+        return RejectReason.INVALID_EMAIL
+    whatsapp_id = person.whatsapp_id.strip() or None
+    if whatsapp_id and not _WHATSAPP_ID.fullmatch(whatsapp_id):
+        return RejectReason.INVALID_WHATSAPP_ID
+    if not (phone or email or whatsapp_id):
+        return RejectReason.NO_ADDRESS
+    tags = dict.fromkeys(tag.strip()[:60].replace(TAG_SEPARATOR, " ") for tag in person.tags if tag.strip())
+    return (
+        number,
+        phone,
+        email,
+        whatsapp_id,
+        person.name.strip()[:200] or None,
+        person.language.strip()[:10] or None,
+        person.time_zone.strip()[:50] or None,
+        TAG_SEPARATOR.join(tags) or None,
+        attributes,
+        person.consents.get(ChannelKind.WHATSAPP),
+        person.consents.get(ChannelKind.EMAIL),
+        person.consents.get(ChannelKind.SMS),
+    )
 
 
 @transaction.atomic
@@ -107,102 +159,6 @@ def change_contact(*, contact_id: int, changes: Mapping[str, Any], actor: Actor)
             actor=actor, action="change_contact", subject=contact, client=contact.client, after={"fields": changed}
         )
     return contact
-
-
-class _AddressBook:
-    """The contacts that one call concerns, by address; collects what must be written."""
-
-    def __init__(self, client: Client, people: Sequence[PersonGiven]) -> None:
-        self.client = client
-        self.addresses = [self._normalised(person) for person in people]
-        self.turn = iter(self.addresses)
-        wanted = Q()
-        for name in ADDRESSES:
-            values = {given[name] for given in self.addresses if isinstance(given, dict) and name in given}
-            if values:
-                wanted |= Q(**{f"{name}__in": values})
-        known = (
-            Contact.objects.filter(wanted, client=client).select_for_update(of=("self",)).order_by("pk")
-            if wanted
-            else ()
-        )
-        self.by_address = {
-            (name, getattr(contact, name)): contact for contact in known for name in ADDRESSES if getattr(contact, name)
-        }
-        self.changed: dict[int, Contact] = {}
-        self.consents: list[tuple[Contact, ChannelKind, ConsentState]] = []
-
-    def _normalised(self, person: PersonGiven) -> dict[str, str] | AddressRefused:
-        try:
-            return {
-                name: _normal(name, getattr(person, name), self.client)
-                for name in ADDRESSES
-                if getattr(person, name).strip()
-            }
-        except AddressRefused as refusal:
-            return refusal
-
-    def enter(self, person: PersonGiven) -> EntryOutcome:
-        """Create, update or refuse one person; new ones are saved at once, because later ones of the call may be the same person."""
-        addresses = next(self.turn)
-        if isinstance(addresses, AddressRefused):
-            return EntryOutcome(None, "refused", _refusal_text(addresses))
-        if not addresses:
-            return EntryOutcome(None, "refused", _("A contact needs a phone, an e-mail or a WhatsApp id."))
-        found = {contact.pk: contact for key in addresses.items() if (contact := self.by_address.get(key))}
-        if len(found) > 1:
-            return EntryOutcome(None, "refused", _("These addresses belong to different contacts."))
-        contact = next(iter(found.values()), None)
-        outcome = "updated"
-        if contact is None:
-            contact, outcome = Contact(client=self.client), "created"
-        changed = self._fill(contact, person, addresses)
-        if outcome == "created":
-            contact.save()
-        elif changed:
-            self.changed[contact.pk] = contact
-        else:
-            outcome = "unchanged"
-        self.by_address |= dict.fromkeys(addresses.items(), contact)
-        self.consents += [(contact, channel, state) for channel, state in person.consents.items()]
-        return EntryOutcome(contact.pk, outcome)
-
-    def _fill(self, contact: Contact, person: PersonGiven, addresses: Mapping[str, str]) -> bool:
-        given: dict[str, Any] = {name: getattr(person, name) for name in ("name", "language", "time_zone")} | dict(
-            addresses
-        )
-        given = {name: value for name, value in given.items() if value}
-        given["tags"] = [*contact.tags, *(tag for tag in dict.fromkeys(person.tags) if tag not in contact.tags)]
-        given["attributes"] = {**contact.attributes, **person.attributes}
-        changed = [name for name, value in given.items() if getattr(contact, name) != value]
-        for name in changed:
-            setattr(contact, name, given[name])
-        return bool(changed)
-
-    def write(self, source: str) -> None:
-        """Save what changed, new tags and consents."""
-        now = timezone.now()
-        for contact in self.changed.values():
-            contact.updated_at = now
-        Contact.objects.bulk_update(self.changed.values(), [*PLAIN, "tags", "attributes", "updated_at"], batch_size=500)
-        _catalogue_tags(self.client, [tag for contact in self.by_address.values() for tag in contact.tags])
-        present = {
-            (consent.contact_id, consent.channel): consent
-            for consent in Consent.objects.filter(contact__in=[contact for contact, _channel, _state in self.consents])
-        }
-        for contact, channel, state in self.consents:
-            consent = present.get((contact.pk, channel))
-            if consent is None:
-                present[contact.pk, channel] = Consent.objects.create(
-                    contact=contact, channel=channel, state=state, source=source[:200], recorded_at=now
-                )
-            elif consent.state == ConsentState.GRANTED and state == ConsentState.WITHDRAWN:
-                consent.history = [
-                    *consent.history,
-                    {"state": consent.state, "source": consent.source, "recorded_at": consent.recorded_at.isoformat()},
-                ]
-                consent.state, consent.source, consent.recorded_at, consent.proof = state, source[:200], now, {}
-                consent.save()
 
 
 def _normal(name: str, text: str, client: Client) -> str:

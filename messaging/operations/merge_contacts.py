@@ -178,8 +178,8 @@ def _merge_once(
     with connection.cursor() as cursor:
         make_plan(cursor, client_id, stage.table_kind)
         with stage.session():
-            cursor.execute(_CATALOGUE_TAGS, parameters)
-            created, updated = merge_swaps(cursor, parameters)
+            catalogue_tags(cursor, parameters)
+            created, updated = merge_where(cursor, parameters, _SWAPPING) if let_go(cursor) else (0, 0)
             on_chunk(ChunkDone(created=created, updated=updated, share=0.0))
         cursor.execute("SELECT pg_relation_size('contact_person') / current_setting('block_size')::int")
         pages = cursor.fetchone()[0]
@@ -243,14 +243,19 @@ def merge_parameters(client_id: int, source: MergeSource) -> dict[str, Any]:
     }
 
 
-def merge_swaps(cursor: CursorWrapper, parameters: Mapping[str, Any]) -> tuple[int, int]:
-    """Merge those who hand an address on and those who take it, then forget them. Returns created, updated."""
+def catalogue_tags(cursor: CursorWrapper, parameters: Mapping[str, Any]) -> None:
+    """Put the tags of the planned persons into the client's catalogue."""
+    cursor.execute(_CATALOGUE_TAGS, parameters)
+
+
+def let_go(cursor: CursorWrapper) -> bool:
+    """Free the addresses that one contact hands to another. Returns whether there are any."""
     cursor.execute("SELECT 1 FROM contact_swap LIMIT 1")
     if not cursor.fetchone():
-        return 0, 0
+        return False
     for address in ("email", "whatsapp_id"):
         cursor.execute(_LET_GO.format(address=address))
-    return merge_where(cursor, parameters, _SWAPPING)
+    return True
 
 
 def merge_where(cursor: CursorWrapper, parameters: Mapping[str, Any], where: str) -> tuple[int, int]:
@@ -259,6 +264,14 @@ def merge_where(cursor: CursorWrapper, parameters: Mapping[str, Any], where: str
     updated = cursor.fetchone()[0]
     cursor.execute(_CREATE.format(where=where, result="count(*)"), parameters)
     return cursor.fetchone()[0], updated
+
+
+def list_merged(cursor: CursorWrapper, parameters: Mapping[str, Any]) -> tuple[dict[str, int], set[int]]:
+    """Create and update all planned persons. Returns the new contacts by person key, and the ids of the changed ones."""
+    cursor.execute(_UPDATE.format(where="TRUE", result="id"), parameters)
+    updated = {contact_id for (contact_id,) in cursor.fetchall()}
+    cursor.execute(_CREATE.format(where="TRUE", result="key, new_id"), parameters)
+    return dict(cursor.fetchall()), updated
 
 
 def count_rows(created: int, updated: int, rejected_before: int) -> MergeCounts:
