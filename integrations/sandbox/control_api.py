@@ -143,7 +143,10 @@ class ControlApi:
 
     def _open_account(self, request: Request) -> Response:
         fields = request.json()
-        return json_response(201, self._service(fields.pop("service", "")).open_account(fields))
+        slug = fields.pop("service", "")
+        opened = self._service(slug).open_account(fields)
+        self._world.account_file.keep(slug, str(next(iter(opened.values()))), fields)
+        return json_response(201, opened)
 
     def _change_shares(self, request: Request) -> Response:
         behaviour = self._world.behaviour

@@ -12,7 +12,7 @@ from .behaviour import Step
 
 MAX_PHONES = 20_000
 MAX_MESSAGES_A_PHONE = 12
-MAX_REMEMBERED_MESSAGES = 200_000
+MAX_REMEMBERED_MESSAGES = 100_000
 
 
 @dataclass(slots=True, eq=False)

@@ -112,21 +112,22 @@ def running_sandbox(
     shares: Mapping[str, float] | None = None,
     real_limits: bool = False,
 ) -> Iterator[RunningSandbox]:
-    """A sandbox for the length of a block; see `start_sandbox`."""
-    sandbox = start_sandbox(
-        port=port,
-        smtp_port=smtp_port,
-        seed=seed,
-        time_scale=time_scale,
-        log=log,
-        webhooks_to=webhooks_to,
-        shares=shares,
-        real_limits=real_limits,
-    )
-    try:
-        yield sandbox
-    finally:
-        stop_sandbox(sandbox)
+    """A sandbox for the length of a block; see `start_sandbox`. Without `log` its log ends with it."""
+    with tempfile.TemporaryDirectory(prefix="batuta-sandbox-") as directory:
+        sandbox = start_sandbox(
+            port=port,
+            smtp_port=smtp_port,
+            seed=seed,
+            time_scale=time_scale,
+            log=log or Path(directory) / "acceptances.jsonl",
+            webhooks_to=webhooks_to,
+            shares=shares,
+            real_limits=real_limits,
+        )
+        try:
+            yield sandbox
+        finally:
+            stop_sandbox(sandbox)
 
 
 def _close(process: subprocess.Popen[str]) -> None:

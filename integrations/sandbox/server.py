@@ -10,7 +10,7 @@ from .faults import FaultKind
 from .log import read_acceptances
 from .page import Page
 from .wire import Exchange, HttpServer, Request, Response, json_response
-from .world import Imitation, World
+from .world import ControlRefused, Imitation, World
 
 ImitationClass = Callable[[World], Imitation]
 
@@ -26,7 +26,12 @@ class Sandbox:
         self.server = HttpServer(self.receive)
 
     async def start(self) -> None:
-        """Remember what the log holds, then listen. Raises OSError when the port is taken."""
+        """Remember the accounts and what the log holds, then listen. Raises OSError when the port is taken."""
+        for slug, fields in self.world.account_file.registrations():
+            try:
+                self.services[slug].open_account(fields)
+            except (KeyError, TypeError, ControlRefused) as error:
+                complain(f"an account of {slug} was not taken over: {error}")
         for accepted in read_acceptances(self.world.settings.log):
             service = self.services.get(accepted.service)
             if service is not None and accepted.idempotency_key:

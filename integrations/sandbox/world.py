@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .account_file import AccountFile
 from .behaviour import Behaviour, FailureCode, Journey, Shares, Step
 from .clock import Clock
 from .faults import FaultKind, Faults
@@ -145,6 +146,7 @@ class World:
         self.faults = Faults(settings.seed)
         self.behaviour = Behaviour(settings.seed, settings.shares)
         self.log = AcceptanceLog(settings.log)
+        self.account_file = AccountFile(settings.log)
         self.phones = Phones()
         self.postman = Postman(self.clock, self.faults, settings.webhooks_to)
         self.counts: dict[str, int] = {}

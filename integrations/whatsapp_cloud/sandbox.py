@@ -9,11 +9,12 @@ import base64
 import hashlib
 import hmac
 import re
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from integrations.sandbox.behaviour import FailureCode, Step
+from integrations.sandbox.behaviour import FailureCode, Journey, Step
 from integrations.sandbox.limits import Bucket, PairGate
 from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
@@ -26,6 +27,7 @@ from .sandbox_numbers import Number, number_facts, only
 from .sandbox_templates import DEFAULT_TEMPLATES, TemplateShelf
 
 MAX_BATCH = 100
+MAX_HEARD = 100_000
 BATCH_SECONDS = 0.05
 SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON = 6.0
 # Meta tries again at once, then less and less often, for days.
@@ -69,6 +71,7 @@ class WhatsAppCloudSandbox(Imitation):
         self._shelves: dict[str, TemplateShelf] = {}
         self._buckets: dict[str, Bucket] = {}
         self._pairs = PairGate(SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON)
+        self._heard: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._batches: dict[tuple[str, str], list[tuple[Number, str, dict[str, Any]]]] = {}
         for last in range(1, 4):
             self.open_account(
@@ -120,6 +123,7 @@ class WhatsAppCloudSandbox(Imitation):
     def clear(self) -> None:
         """See Imitation."""
         self._batches.clear()
+        self._heard.clear()
         self._pairs = PairGate(SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON)
 
     # Requests
@@ -227,6 +231,8 @@ class WhatsAppCloudSandbox(Imitation):
         address = f"+{digits}" if digits else user_id
         message_id = _wamid(wa_id or user_id, self.world.new_id(9))
         journey = self.world.behaviour.journey(self.slug, address, self.failure_codes)
+        if self.world.settings.real_limits and category == "service" and not self._in_window(number, digits):
+            journey = Journey(((Step.FAILED, 1.0),), code="131047")
         shown_wa_id = "" if journey.hides_number else wa_id
         bsuid = user_id or f"BR.{hashlib.blake2b(address.encode(), digest_size=8).hexdigest()}"
         self.world.accept(
@@ -247,6 +253,11 @@ class WhatsAppCloudSandbox(Imitation):
         return json_response(
             200, {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": message_id}]}
         )
+
+    def _in_window(self, number: Number, digits: str) -> bool:
+        """Whether the person wrote to this number in the last 24 hours of provider time."""
+        heard = self._heard.get((number.phone_number_id, whatsapp_id(digits)))
+        return heard is not None and (self.world.clock.now() - heard) * self.world.clock.scale < 24 * 3600
 
     # Webhooks
 
@@ -297,6 +308,9 @@ class WhatsAppCloudSandbox(Imitation):
                 "from": re.sub(r"\D", "", number.display_phone_number),
                 "id": about.provider_id,
             }
+        self._heard[(account, wa_id)] = self.world.clock.now()
+        if len(self._heard) > MAX_HEARD:
+            self._heard.popitem(last=False)
         self.world.wrote(self, account, address, text)
         if number.webhook_url:
             self._queue(number, "messages", inbound)

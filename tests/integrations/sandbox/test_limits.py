@@ -1,5 +1,6 @@
 """Limits of the providers, people who answer once, and memory that does not grow."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_a_number_has_a_throughput(strict: RunningSandbox) -> None:
     assert codes[:2] == [None, None]
     assert 130429 in codes
     assert len(strict.control.acceptances()) == codes.count(None)
+
+
+def test_free_text_needs_an_open_window(strict: RunningSandbox, receiver: Receiver) -> None:
+    strict.control.reset()
+    strict.control.open_account("whatsapp_cloud", phone_number_id=NUMBER, webhook_url=f"{receiver.url}/hook")
+    strict.control.set_outcomes({f"+551198000002{last}": {"last": "sent"} for last in (1, 2)})
+    strict.control.say("whatsapp_cloud", NUMBER, "+5511980000021", "Oi")
+    for last in (1, 2):
+        assert whatsapp(strict, f"551198000002{last}").status == 200
+    strict.control.wait_until_quiet()
+    contents = [json.loads(taken.body)["entry"][0]["changes"][0]["value"] for taken in receiver.taken]
+    statuses = [status for value in contents for status in value.get("statuses", [])]
+    told = {
+        status["recipient_id"]: (status["status"], status.get("errors", [{}])[0].get("code")) for status in statuses
+    }
+    assert told == {"5511980000021": ("sent", None), "5511980000022": ("failed", 131047)}
 
 
 def test_resend_counts_requests_a_second(strict: RunningSandbox) -> None:

@@ -48,6 +48,15 @@ def test_a_torn_last_line_is_left_out_and_the_next_run_goes_on(tmp_path: Path) -
     assert first != second
 
 
+def test_a_registered_account_is_known_after_a_restart(tmp_path: Path) -> None:
+    log = tmp_path / "accepted.jsonl"
+    with running_sandbox(log=log) as sandbox:
+        sandbox.control.open_account("resend", name="shop", api_key="re_shop", webhook_url="http://127.0.0.1:9/x")
+    with running_sandbox(log=log) as sandbox:
+        known = {account["name"]: account["webhook_url"] for account in sandbox.control.accounts()["resend"]}
+    assert known == {"sandbox": "", "shop": "http://127.0.0.1:9/x"}
+
+
 def test_nothing_is_accepted_that_cannot_be_logged(tmp_path: Path) -> None:
     log = tmp_path / "accepted.jsonl"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -62,8 +63,8 @@ def test_one_key_is_one_email(sandbox: RunningSandbox) -> None:
     assert send(sandbox, LETTER, idempotency_key="x" * 257).json()["name"] == "invalid_idempotency_key"
 
 
-def test_a_key_outlives_the_sandbox(sandbox: RunningSandbox) -> None:
-    with running_sandbox() as before:
+def test_a_key_outlives_the_sandbox(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    with running_sandbox(log=tmp_path / "accepted.jsonl") as before:
         first = send(before, LETTER, key="re_sandbox", idempotency_key="job-2")
     with running_sandbox(log=before.log) as after:
         again = send(after, LETTER, key="re_sandbox", idempotency_key="job-2")
