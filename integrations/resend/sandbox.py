@@ -244,7 +244,8 @@ class ResendSandbox(Imitation):
         if message is None or message.account != team.name or message.service != self.slug:
             return resend_error("not_found", "Email not found")
         wire: _Wire = message.wire
-        last = FAILURES[message.code][0] if message.state is Step.FAILED else EVENTS.get(message.state, "email.queued")
+        failure = FAILURES.get(message.code, FAILURES["permanent"])
+        last = failure[0] if message.state is Step.FAILED else EVENTS.get(message.state, "email.queued")
         return json_response(
             200,
             {
@@ -273,7 +274,8 @@ class ResendSandbox(Imitation):
         if team is None:
             return
         wire: _Wire = message.wire
-        event = FAILURES[message.code][0] if step is Step.FAILED else EVENTS.get(step, "")
+        failure = FAILURES.get(message.code, FAILURES["permanent"])
+        event = failure[0] if step is Step.FAILED else EVENTS.get(step, "")
         if not event:
             return
         facts: dict[str, Any] = {
@@ -288,11 +290,11 @@ class ResendSandbox(Imitation):
         if wire.headers:
             facts["headers"] = [{"name": name, "value": value} for name, value in wire.headers.items()]
         if event == "email.bounced":
-            _, kind, detail, diagnosis = FAILURES[message.code]
+            _, kind, detail, diagnosis = failure
             text = "The recipient's mail server rejected the email"
             facts["bounce"] = {"type": kind, "subType": detail, "message": text, "diagnosticCode": [diagnosis]}
         elif event == "email.suppressed":
-            facts["suppressed"] = {"type": FAILURES[message.code][1], "message": "The address is suppressed"}
+            facts["suppressed"] = {"type": failure[1], "message": "The address is suppressed"}
         elif event == "email.failed":
             facts["failed"] = {"reason": "reached_daily_quota"}
         elif event == "email.clicked":

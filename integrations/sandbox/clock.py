@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
+
+from .complaints import complain
 
 TICK_SECONDS = 0.01
 
@@ -68,6 +71,9 @@ class Clock:
             bucket = self._buckets.pop(heapq.heappop(self._ticks))
             self.pending -= len(bucket)
             for callback, arguments in bucket:
-                callback(*arguments)
+                try:
+                    callback(*arguments)
+                except Exception:
+                    complain(traceback.format_exc())  # one message's trouble must not stop the clock for all
         if self._ticks:
             self._arm()

@@ -13,6 +13,7 @@ from integrations.errors import IntegrationError
 from .behaviour import Outcome, Step
 from .faults import EXPLANATIONS, BadFault
 from .log import read_with_offsets
+from .postman import TooFar
 from .wire import BadBody, Exchange, Request, Response, json_response
 from .world import ControlRefused, Imitation, World
 
@@ -94,6 +95,8 @@ class ControlApi:
     def _acceptances(self, request: Request) -> Response:
         """Log lines from a byte offset on (`since`, from the `next` of the answer before)."""
         offset = int(request.query.get("since", "0"))
+        if offset > self._world.log.size:
+            offset = 0  # the log was emptied since
         found = []
         for acceptance, offset_after in read_with_offsets(self._world.settings.log, offset):
             found.append(asdict(acceptance))
@@ -157,11 +160,12 @@ class ControlApi:
         """Fates by hand: `{"+5511…": {"last": "failed", "code": "131026"}, "+5511…": null}`."""
         outcomes = self._world.behaviour.outcomes
         for address, outcome in request.json().items():
+            key = address.lower()
             if outcome is None:
-                outcomes.pop(address, None)
+                outcomes.pop(key, None)
             else:
                 last = Step(outcome["last"])
-                outcomes[address] = Outcome(last, str(outcome.get("code", "")), str(outcome.get("words", "")))
+                outcomes[key] = Outcome(last, str(outcome.get("code", "")), str(outcome.get("words", "")))
         return json_response(200, {"outcomes": len(outcomes)})
 
     def _say(self, request: Request) -> Response:
@@ -191,7 +195,7 @@ class ControlApi:
             url = str(fields["url"])
             joint = "&" if urlsplit(url).query else "?"
             status, body = await self._world.postman.get(f"{url}{joint}{urlencode(question)}")
-        except (BadBody, KeyError, TypeError, IntegrationError) as error:
+        except (BadBody, KeyError, TypeError, IntegrationError, TooFar) as error:
             exchange.answer(json_response(400, {"error": f"{type(error).__name__}: {error}"}))
             return
         passed = status == 200 and body == challenge.encode()

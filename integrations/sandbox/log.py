@@ -53,7 +53,7 @@ class AcceptanceLog:
         size = os.fstat(self._file).st_size
         if size and not _ends_with_newline(path, size):
             size += os.write(self._file, b"\n")
-        self._size = size
+        self.size = size
 
     def append(self, acceptance: Acceptance) -> None:
         """Write one line in one system call; the page cache outlives any process that is killed."""
@@ -63,15 +63,15 @@ class AcceptanceLog:
             while written < len(line):
                 written += os.write(self._file, line[written:])
         except OSError:
-            os.ftruncate(self._file, self._size)  # no half line: the disk may have room again for the next one
+            os.ftruncate(self._file, self.size)  # no half line: the disk may have room again for the next one
             raise
-        self._size += len(line)
+        self.size += len(line)
         self.last_number = acceptance.number
 
     def clear(self) -> None:
         """Empty the file; numbers go on."""
         os.ftruncate(self._file, 0)
-        self._size = 0
+        self.size = 0
 
     def close(self) -> None:
         """Close the file."""

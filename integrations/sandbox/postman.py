@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -66,11 +67,16 @@ class PostmanCounts:
     by_status: dict[str, int] = field(default_factory=dict)
 
 
+class TooFar(Exception):
+    """A webhook names a public host, and no `--webhooks-to` says where it really belongs."""
+
+
 class Postman:
     """Delivers webhooks from a bounded queue, a few at a time for each host.
 
     `webhooks_to` sends everything to one address (scheme and host), whatever public host its URL names; the Host and
-    X-Forwarded-Proto headers then say what a reverse proxy would say.
+    X-Forwarded-Proto headers then say what a reverse proxy would say. Without it only near hosts are called: nothing of
+    the sandbox leaves for the internet.
     """
 
     def __init__(self, clock: Clock, faults: Faults, webhooks_to: str = "") -> None:
@@ -121,7 +127,7 @@ class Postman:
         self.counts = PostmanCounts()
 
     async def get(self, url: str) -> tuple[int, bytes]:
-        """GET that address (for the handshake of a webhook subscription). Raises IntegrationError."""
+        """GET that address (for the handshake of a webhook subscription). Raises IntegrationError, TooFar."""
         client, path, headers = self._route(url)
         answer = await client.request("GET", path, headers=headers)
         return answer.status, answer.body
@@ -166,6 +172,10 @@ class Postman:
         except IntegrationError as error:
             self._retry(webhook, None, str(error))
             return
+        except TooFar as error:
+            self._note_problem(webhook, str(error))
+            self.counts.given_up += 1
+            return
         status = str(answer.status)
         self.counts.by_status[status] = self.counts.by_status.get(status, 0) + 1
         if 200 <= answer.status < 300:
@@ -198,9 +208,19 @@ class Postman:
         if self.webhooks_to and origin != self.webhooks_to:
             headers = {"host": parts.netloc, "x-forwarded-proto": parts.scheme}
             origin = self.webhooks_to
+        elif not is_near(parts.hostname or ""):
+            raise TooFar(f"{parts.hostname} is a public host; start the sandbox with --webhooks-to")
         client = self._clients.get(origin)
         if client is None:
             client = HttpClient(origin, service="sandbox", headers={}, timeout=30.0, max_connections=CONNECTIONS_A_HOST)
             self._clients[origin] = client
         path = parts.path or "/"
         return client, f"{path}?{parts.query}" if parts.query else path, headers
+
+
+def is_near(host: str) -> bool:
+    """Whether a host is this machine or a neighbour: a private address, or a name without a public domain."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".internal", ".local", ".test"))

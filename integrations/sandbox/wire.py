@@ -70,12 +70,13 @@ class Response:
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
 
-    def encode(self, keep_alive: bool) -> bytes:
-        """The bytes on the wire."""
+    def encode(self, keep_alive: bool, *, head_only: bool = False) -> bytes:
+        """The bytes on the wire; `head_only` for an answer to HEAD."""
         extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         connection = "" if keep_alive else "connection: close\r\n"
         head = f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n{extra}{connection}\r\n"
-        return b"".join((_STATUS_LINES[self.status], _BANNER, head.encode("latin-1", "replace"), self.body))
+        body = b"" if head_only else self.body
+        return b"".join((_STATUS_LINES[self.status], _BANNER, head.encode("latin-1", "replace"), body))
 
 
 def json_response(status: int, content: Any, headers: tuple[tuple[str, str], ...] = ()) -> Response:
@@ -103,6 +104,7 @@ class HttpConnection(asyncio.Protocol):
         "_application",
         "_body",
         "_busy",
+        "_head_only",
         "_headers",
         "_keep_alive",
         "_open",
@@ -121,6 +123,7 @@ class HttpConnection(asyncio.Protocol):
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._busy = False
         self._keep_alive = True
+        self._head_only = False
         self._target = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -201,7 +204,7 @@ class HttpConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        transport.write(response.encode(self._keep_alive))
+        transport.write(response.encode(self._keep_alive, head_only=self._head_only))
         self._busy = False
         if not self._keep_alive:
             transport.close()
@@ -216,6 +219,7 @@ class HttpConnection(asyncio.Protocol):
     def _start(self, request: Request, keep_alive: bool) -> None:
         self._busy = True
         self._keep_alive = keep_alive
+        self._head_only = request.method == "HEAD"
         try:
             self._application(request, self)
         except Exception:

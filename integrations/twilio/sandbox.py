@@ -88,7 +88,10 @@ class TwilioSandbox(Imitation):
         """The From address, else the messaging service, else the account."""
         if operation != "send":
             return arguments[0]
-        form = dict(request.form())
+        try:
+            form = dict(request.form())
+        except BadBody:
+            return arguments[0]
         return form.get("From") or form.get("MessagingServiceSid") or arguments[0]
 
     def unknown_route(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from integrations.sandbox.behaviour import Shares
 from integrations.sandbox.clock import Clock
 from integrations.sandbox.faults import Faults
 from integrations.sandbox.phones import MAX_MESSAGES_A_PHONE, MAX_PHONES, Phones
-from integrations.sandbox.postman import MAX_WAITING, Postman, RetryRule, Webhook
+from integrations.sandbox.postman import MAX_WAITING, Postman, RetryRule, Webhook, is_near
 from integrations.sandbox.runner import RunningSandbox, running_sandbox
 from integrations.sandbox.world import SandboxSettings, World
 
@@ -120,3 +120,40 @@ def test_final_answers_end_the_retries(sandbox: RunningSandbox, receiver: Receiv
     sandbox.control.say("evolution", "final", "+5511980000008", "Oi")
     state = sandbox.control.wait_until_quiet()
     assert (len(receiver.taken), state.given_up, state.delivered) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("10.1.2.3", True),
+        ("localhost", True),
+        ("web", True),
+        ("batuta.example.com", False),
+        ("8.8.8.8", False),
+    ],
+)
+def test_near_hosts(host: str, near: bool) -> None:
+    assert is_near(host) is near
+
+
+def test_no_webhook_leaves_for_the_internet(sandbox: RunningSandbox) -> None:
+    webhook = {"enabled": True, "url": "https://agency.example.com/hook"}
+    sandbox.control.open_account("evolution", name="far", webhook=webhook)
+    sandbox.control.say("evolution", "far", "+5511980000007", "Oi")
+    state = sandbox.control.wait_until_quiet()
+    assert (state.given_up, state.delivered) == (1, 0)
+    assert "is a public host; start the sandbox with --webhooks-to" in state.last_problem
+
+
+def test_one_messages_trouble_does_not_stop_the_clock(sandbox: RunningSandbox, receiver: Receiver) -> None:
+    sandbox.control.open_account("whatsapp_cloud", phone_number_id=NUMBER, webhook_url=f"{receiver.url}/hook")
+    sandbox.control.set_outcome("+5511980000031", "failed", code="not a number")
+    sandbox.control.set_outcome("+5511980000032", "sent")
+    for last in (1, 2):
+        whatsapp(sandbox, f"551198000003{last}")
+    sandbox.control.wait_until_quiet()
+    assert [
+        json.loads(taken.body)["entry"][0]["changes"][0]["value"]["statuses"][0]["status"] for taken in receiver.taken
+    ] == ["sent"]

@@ -45,6 +45,10 @@ def test_a_torn_last_line_is_left_out_and_the_next_run_goes_on(tmp_path: Path) -
         third = send(sandbox, "m3")
         found, _ = sandbox.control.acceptances_since(position)
         assert [each.provider_id for each in found] == [third]
+        sandbox.control.reset()
+        fourth = send(sandbox, "m4")
+        found, _ = sandbox.control.acceptances_since(position)
+        assert [(each.number, each.provider_id) for each in found] == [(4, fourth)]
     assert first != second
 
 

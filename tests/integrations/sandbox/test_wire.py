@@ -59,5 +59,10 @@ def test_what_is_not_http_ends_the_connection(sandbox: RunningSandbox) -> None:
     assert converse(sandbox, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400")
 
 
+def test_head_has_no_body(sandbox: RunningSandbox) -> None:
+    received = converse(sandbox, b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 200") and received.endswith(b"\r\n\r\n")
+
+
 def test_every_answer_is_marked_as_not_real(sandbox: RunningSandbox) -> None:
     assert b"\r\nx-sandbox: not-real\r\n" in converse(sandbox, STATE.replace(b"1.1", b"1.0"))
