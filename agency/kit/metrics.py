@@ -14,15 +14,20 @@ from functools import cache
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 KEY = "batuta:metrics"
 
 # Every counter: its help text and the names of its labels, in order.
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "sends": ("Recipients that reached this outcome (sent, skipped, failed, unknown)", ("outcome",)),
-    "limiter_waits": ("Claims that got fewer tokens than they asked for, by span", ("span",)),
+    "sends": (
+        "Recipients that reached this outcome (sent, delivered, read, replied, skipped, failed, unknown)",
+        ("outcome",),
+    ),
+    "limiter_waits": ("Claims that got no allowance and had to wait", ()),
     "lease_expiries": ("Recipients whose lease ended without a record", ()),
     "sweep_repairs": ("Things the sweep set going again", ("what",)),
     "inbound_events": ("Provider webhooks by what became of them", ("outcome",)),
@@ -55,10 +60,14 @@ def sources() -> tuple[Callable[[], Iterable[Sample]], ...]:
 
 
 @cache
-def _client() -> "redis.Redis":
-    return redis.Redis.from_url(
-        settings.CACHES["default"]["LOCATION"], socket_timeout=1, socket_connect_timeout=1, decode_responses=True
-    )
+def _client(url: str) -> "redis.Redis":
+    """Never tries twice: whoever counts does not wait for a Redis that is away."""
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, retry=once, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
+
+
+def _counters() -> "redis.Redis":
+    return _client(settings.CACHES["default"]["LOCATION"])
 
 
 def add(name: str, amount: int = 1, **labels: str) -> None:
@@ -68,7 +77,7 @@ def add(name: str, amount: int = 1, **labels: str) -> None:
         raise ValueError(f"the counter {name} has the labels {wanted}")
     if amount:
         try:
-            _client().hincrby(KEY, "|".join((name, *(labels[label] for label in wanted))), amount)
+            _counters().hincrby(KEY, "|".join((name, *(labels[label] for label in wanted))), amount)
         except RedisError as error:
             logger.warning("not counted", extra={"counter": name, "error": str(error)})
 
@@ -76,7 +85,7 @@ def add(name: str, amount: int = 1, **labels: str) -> None:
 def counters() -> dict[str, dict[tuple[str, ...], int]]:
     """Every declared counter with its values by label values; empty where nothing was counted yet."""
     found: dict[str, dict[tuple[str, ...], int]] = {name: {} for name in COUNTERS}
-    for key, value in _client().hgetall(KEY).items():  # type: ignore[union-attr]
+    for key, value in _counters().hgetall(KEY).items():  # type: ignore[union-attr]
         name, *values = key.split("|")
         if name in found and len(values) == len(COUNTERS[name][1]):
             found[name][tuple(values)] = int(value)

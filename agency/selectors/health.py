@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from agency.kit.health import CANARY_KEY, Finding, Health
 from agency.kit.metrics import Sample
@@ -20,7 +22,7 @@ LEAST_DISK = 2 * 1024**3
 
 
 def _redis(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3)
+    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=3, socket_connect_timeout=3)
 
 
 def check_database() -> Finding:

@@ -3,6 +3,8 @@
 from typing import Any, Literal
 
 from kombu import Exchange, Queue
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from agency.settings.environment import environment
 from agency.settings.servers import database_from_url, server_urls, with_redis_database
@@ -32,6 +34,8 @@ def server_settings(purpose: Literal["main", "test"], queues: tuple[str, ...]) -
                 "BACKEND": "django.core.cache.backends.redis.RedisCache",
                 "LOCATION": cache_url,
                 "KEY_PREFIX": "batuta",
+                # A page does not wait for a cache that is away; the library's own retries would take eight seconds.
+                "OPTIONS": {"retry": Retry(NoBackoff(), 0), "socket_timeout": 2, "socket_connect_timeout": 2},
             },
         },
         "CHANNEL_LAYERS": {

@@ -14,6 +14,7 @@ from functools import partial
 
 from django.conf import settings
 
+from agency.kit import metrics
 from integrations.capabilities.messages import Accepted, MessageChannel, OutboundMessage, Recovery, TemplateCall
 from integrations.connections import facts_of
 from integrations.errors import IntegrationError, NotConfigured, UnexpectedResponse
@@ -124,6 +125,7 @@ class Batch:
             self.exhausted = True  # finish what is in hand, claim no more
             return False
         if grant.total == 0:
+            metrics.add("limiter_waits")
             self._wait(grant.wait)
             return False
         chunk = claim_chunk(plan=self.plan, grants=grant.senders, now=datetime.now(UTC))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from agency.kit import metrics
 from agency.kit.queue import enqueue
 from messaging.limits import limiter
 from messaging.models import SendJob
@@ -49,6 +50,9 @@ def sweep_jobs() -> SweepReport | None:
         enqueue("messaging.skip_cancelled", job_id)
     if expired or closed or woken or rebuilt:
         dispatch_jobs()
+    metrics.add("lease_expiries", expired)
+    for what, number in (("wave", closed), ("job", woken), ("status", early), ("limiter", int(rebuilt))):
+        metrics.add("sweep_repairs", number, what=what)
     return SweepReport(expired, closed, woken, early, rebuilt)
 
 

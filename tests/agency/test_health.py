@@ -1,0 +1,109 @@
+"""Health and metrics: what answers, what fails and says so, what is counted."""
+
+import io
+import re
+import time
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.test import Client as Browser
+
+from agency.kit import health as kit_health
+from agency.kit import metrics
+from agency.kit.health import CANARY_KEY, Finding, Health, run_checks
+from agency.operations.liveness import note_canary
+from agency.selectors import health
+from agency.tasks import canary
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+    metrics._counters().delete(metrics.KEY)
+
+
+def test_the_process_answers_without_anything_else(client: Browser, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        answer = client.get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+def test_ready_needs_a_canary_of_every_queue(client: Browser, settings: Any) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    body = answer.json()
+    assert (body["ready"], body["checks"]["database"], body["checks"]["redis"]) == (False, "ok", "ok")
+    assert body["checks"]["queues"] == "failed"
+    for queue in settings.QUEUES:
+        note_canary(queue=queue)
+    assert client.get("/readyz").json()["checks"]["queues"] == "ok"
+    cache.set(CANARY_KEY.format(queue="send"), time.time() - 121)
+    finding = health.check_queues()
+    assert (finding.health, finding.text) == (Health.FAILED, "nothing consumes: send")
+    assert "Procfile" in finding.todo
+
+
+def test_a_canary_notes_the_queue_it_came_by(settings: Any) -> None:
+    canary.push_request(delivery_info={"routing_key": "bulk"})  # type: ignore[call-arg]  # as a worker does
+    canary.run()
+    ages = health.canary_ages()
+    assert [queue for queue, age in ages.items() if age is not None] == ["bulk"]
+    assert ages["bulk"] is not None
+    assert ages["bulk"] < 5
+
+
+def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Finding:
+        raise ConnectionRefusedError("no route\nmore")
+
+    monkeypatch.setitem(kit_health._checks, "x", kit_health.Check("x", broken, False))
+    assert run_checks()["x"] == Finding(Health.FAILED, "ConnectionRefusedError: no route", "See the text of the error.")
+
+
+def test_metrics_are_read_when_they_are_scraped(client: Browser, settings: Any) -> None:
+    metrics.add("sends", 200, outcome="sent")
+    metrics.add("sends", 3, outcome="failed")
+    metrics.add("sweep_repairs", 2, what="wave")
+    metrics.add("lease_expiries", 0)
+    note_canary(queue="send")
+    page = client.get("/metrics").content.decode()
+    for line in (
+        'batuta_sends_total{outcome="sent"} 200.0',
+        'batuta_sends_total{outcome="failed"} 3.0',
+        'batuta_sweep_repairs_total{what="wave"} 2.0',
+        'batuta_queue_length{queue="send"} 0.0',
+    ):
+        assert line in page.splitlines()
+    age = re.search(r'batuta_queue_age_seconds\{queue="send"\} ([\d.e-]+)', page)
+    assert age is not None
+    assert float(age[1]) < 5
+    assert 'queue_age_seconds{queue="bulk"}' not in page
+
+
+def test_counting_needs_declared_names_and_never_fails_its_caller(settings: Any) -> None:
+    with pytest.raises(KeyError):
+        metrics.add("nothing")
+    with pytest.raises(ValueError, match="outcome"):
+        metrics.add("sends", 1, result="sent")
+    settings.CACHES = {"default": {"LOCATION": "redis://127.0.0.1:1/0"}}
+    begun = time.monotonic()
+    metrics.add("sends", 1, outcome="sent")
+    assert time.monotonic() - begun < 1
+
+
+def test_doctor_says_what_to_do_and_prints_keys() -> None:
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("doctor", stdout=out)
+    text = out.getvalue()
+    assert re.search(r"^ok +database +PostgreSQL 18", text, re.MULTILINE)
+    assert re.search(r"^ok +migrations +all applied$", text, re.MULTILINE)
+    assert re.search(r"^FAILED +queues +nothing consumes: beat, bulk", text, re.MULTILINE)
+    assert "→ Start the workers" in text
+    keys = io.StringIO()
+    call_command("doctor", "--keys", stdout=keys)
+    assert re.fullmatch(r"SECRET_KEY=\S{60,}\nENCRYPTION_KEYS=\S{44}\n", keys.getvalue())
