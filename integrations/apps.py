@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from agency.kit.health import register_check
 from agency.kit.metrics import register_source
 from agency.kit.schedules import declare_schedule
 
@@ -27,3 +28,4 @@ class IntegrationsConfig(AppConfig):
             description="acts on webhooks whose nudge was lost",
         )
         register_source(import_string("integrations.selectors.inbound_events.inbound_gauges"))
+        register_check("webhooks", import_string("integrations.selectors.inbound_events.check_inbound_events"))

@@ -13,7 +13,8 @@ from agency.operations.tokens import issue_token
 from agency.rules.scopes import SCOPES
 from agency.states import Role
 from campaigns.outreach.models import Campaign, Execution, Segment
-from integrations.models import Connection
+from integrations.models import Connection, InboundEvent
+from integrations.states import InboundState
 from messaging.models import (
     Consent,
     Contact,
@@ -109,6 +110,17 @@ def make_world(slug: str = "zanzibar", mark: str = MARK) -> World:
     )
     contact_import = ContactImport.objects.create(
         client=client, file_name=f"{mark}.csv", stored_path="", state=ImportState.DONE
+    )
+    InboundEvent.objects.create(
+        received_on=timezone.now().date(),
+        service="whatsapp_cloud",
+        connection_id=connection.pk,
+        provider_event_id=f"{mark} event",
+        content_type="application/json",
+        query="",
+        body=f'{{"name": "{mark}"}}'.encode(),
+        state=InboundState.FAILED,
+        error=f"{mark} error",
     )
     record_audit(
         actor=Actor.system(f"test:{mark}"), action="make_world", subject=client, client=client, after={"mark": mark}

@@ -4,13 +4,17 @@ from collections.abc import Iterable
 
 from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
 
+from agency.kit.health import Finding, Health
 from agency.kit.metrics import Sample
 from agency.selectors.access import Viewer, sees_everything
 from integrations.models import Connection, InboundEvent
 from integrations.selectors.visible import visible_connections
 
 COUNT_LIMIT = 10_000  # rows counted at most; beyond, the number says "that many or more"
+
+LATE_SECONDS = 60  # a delivery that waits longer means that nobody dispatches
 
 # Both counts stop at the limit, and both are answered by partial indexes.
 _BACKLOG = """
@@ -39,6 +43,18 @@ def inbound_backlog() -> tuple[int, int, float]:
         cursor.execute(_BACKLOG, {"limit": COUNT_LIMIT})
         waiting, failed, age = cursor.fetchone()
     return int(waiting), int(failed), float(age)
+
+
+def check_inbound_events() -> Finding:
+    """Whether stored webhooks are acted upon in time, and whether some need a person."""
+    waiting, failed, age = inbound_backlog()
+    if age > LATE_SECONDS:
+        text = _("%(waiting)d wait, the oldest for %(age)d s") % {"waiting": waiting, "age": age}
+        return Finding(Health.FAILED, text, _("Start a worker for the queue webhooks, or more of them."))
+    if failed:
+        text = _("%(failed)d could not be applied") % {"failed": failed}
+        return Finding(Health.DEGRADED, text, _("Look at failed inbound events in the admin; mend the cause, replay."))
+    return Finding(Health.OK, _("%(waiting)d wait") % {"waiting": waiting})
 
 
 def inbound_gauges() -> Iterable[Sample]:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from integrations.webhooks import group_commit, known_connections
 from integrations.webhooks.database import connect
 from integrations.webhooks.group_commit import Delivery, GroupCommit, Unstorable
 from integrations.webhooks.nudges import Nudger
+from integrations.webhooks.tally import Tally
 from tests.integrations import signing
 from tests.integrations.inbound_records import connections as connections
 from tests.integrations.signing import Signed
@@ -413,6 +415,30 @@ def test_a_slow_broker_holds_up_no_answer() -> None:
 
     ended = threading.Event()
     asyncio.run(whole())
+
+
+def test_outcomes_are_counted_and_handed_over_in_a_thread(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whatsapp = connections["whatsapp_cloud"]
+    handed: Counter[str] = Counter()
+    threads: set[str] = set()
+
+    def hand_over(outcomes: Mapping[str, int]) -> None:
+        threads.add(threading.current_thread().name)
+        handed.update(outcomes)
+
+    monkeypatch.setattr(door_module, "Tally", lambda: Tally(hand_over))
+
+    async def steps(door: WebhookDoor) -> None:
+        for body in (b"1", b"2", b"2"):
+            assert (await call(door, address(whatsapp), signing.meta(body))).status == 200
+        assert (await call(door, address(whatsapp), Signed({}, b"3"))).status == 401
+        assert (await call(door, "/webhooks/nothing", Signed({}, b""))).status == 404
+
+    run(steps)
+    assert handed == {"stored": 2, "duplicate": 1, "bad_signature": 1, "unknown": 1}
+    assert threading.main_thread().name not in threads
 
 
 def test_the_lifespan_of_the_server_closes_the_door(connections: Connections) -> None:

@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
+from agency.kit.health import Health
 from agency.models import AuditEntry, Client, ClientGrant, User
 from agency.states import Role
 from integrations.models import Connection, InboundEvent
-from integrations.selectors.inbound_events import inbound_backlog, inbound_gauges
+from integrations.selectors.inbound_events import check_inbound_events, inbound_backlog, inbound_gauges
 from integrations.states import InboundState
 from tests.worlds import make_person
 
@@ -119,11 +120,15 @@ def test_a_reader_without_the_permission_cannot_replay(event: InboundEvent, clie
 
 def test_the_backlog_in_numbers(event: InboundEvent) -> None:
     assert inbound_backlog() == (0, 1, 0.0)
+    assert check_inbound_events().health == Health.DEGRADED
     owner = Connection.objects.get(pk=event.connection_id)
     make_event(owner, "waiting", received_at=timezone.now() - timedelta(seconds=90))
     waiting, failed, age = inbound_backlog()
     assert (waiting, failed) == (1, 1)
     assert 89 < age < 120
+    assert check_inbound_events().health == Health.FAILED
+    InboundEvent.objects.all().delete()
+    assert check_inbound_events().health == Health.OK
     assert [sample.name for sample in inbound_gauges()] == [
         "inbound_waiting",
         "inbound_failed",
