@@ -29,6 +29,14 @@ class MessagingConfig(AppConfig):
             tick=True,
             description="sets going again what made no progress",
         )
+        declare_schedule(
+            "messaging.resume_imports",
+            "messaging.resume_imports",
+            queue="maintenance",
+            interval=30,
+            tick=True,
+            description="starts again imports that have lost their process",
+        )
         # By name: operations read models, which exist only once every app is loaded.
         register_handler = import_string("integrations.inbound.register_handler")
         register_handler(MessageEvent, "messaging", import_string("messaging.inbound.receive_events"))

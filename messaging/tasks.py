@@ -2,10 +2,12 @@
 
 from celery import shared_task
 
+from messaging.operations.imports import resume_imports as resume_stalled_imports
 from messaging.operations.jobs import skip_cancelled as skip_cancelled_rows
 from messaging.operations.waves import close_wave as close_one_wave
 from messaging.operations.waves import dispatch_jobs as dispatch_waiting_jobs
 from messaging.runners.batches import send_guarded
+from messaging.runners.import_contacts import run_import
 from messaging.runners.sweeping import sweep_jobs as sweep_all_jobs
 
 
@@ -39,3 +41,15 @@ def skip_cancelled(job_id: int) -> None:
     """Gives a cancelled job's pending rows their reason, a piece at a time."""
     while skip_cancelled_rows(job_id=job_id):
         continue
+
+
+@shared_task(name="messaging.import_contacts", time_limit=580)
+def import_contacts(import_id: int) -> None:
+    """Reads a file of contacts in. Its time limit stays below the visibility timeout; a longer one is taken up again."""
+    run_import(import_id)
+
+
+@shared_task(name="messaging.resume_imports")
+def resume_imports() -> None:
+    """Starts again the imports that have lost their process."""
+    resume_stalled_imports()

@@ -24,7 +24,7 @@ def utf8_blocks(file: IO[bytes], form: TextForm) -> Iterator[bytes]:
             if end < 0:
                 held = b""
                 continue
-            cutting, text = False, text[end:]
+            cutting, text = False, text[end + 1 :]
         end = text.rfind(b"\n") + 1
         if end:
             yield text[:end]

@@ -39,17 +39,22 @@ class WorkbookSource:
         self.bytes_total = path.stat().st_size
         self.has_unreadable_characters = True  # openpyxl lets control characters through; look at each batch
         self._done = 0
+        self._file = path.open("rb")  # openpyxl would judge a path by its suffix
         try:
-            self._book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            self._book = load_workbook(self._file, read_only=True, data_only=True, keep_links=False)
             sheet = next(sheet for sheet in self._book.worksheets if sheet.sheet_state == "visible")
             self._expected = max(int(sheet.max_row or 0), 1)
             sheet.reset_dimensions()  # what the file says of its own size may be wrong and would hide rows
             self._rows: Iterator[tuple[Any, ...]] = sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True)
             self.header, self._number = self._read_header()
         except (InvalidFileException, KeyError, ValueError, OSError, StopIteration, SyntaxError) as error:
+            self._file.close()
             raise UnreadableFile(
                 "bad_workbook", _("The workbook cannot be read. Save it again as .xlsx or CSV.")
             ) from error
+        except UnreadableFile:
+            self._file.close()
+            raise
 
     @property
     def bytes_done(self) -> int:
@@ -59,6 +64,7 @@ class WorkbookSource:
     def close(self) -> None:
         """Close the workbook."""
         self._book.close()
+        self._file.close()
 
     def _read_header(self) -> tuple[list[str], int]:
         for number, cells in enumerate(self._rows, start=1):

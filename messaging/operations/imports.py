@@ -15,14 +15,16 @@ from django.utils.translation import gettext as _
 
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput
-from agency.kit.queue import enqueue_after_commit
+from agency.kit.queue import enqueue, enqueue_after_commit
 from agency.models import Client
 from agency.operations.audit import record_audit
 from messaging.imports.opening import MAX_FILE, open_rows
 from messaging.imports.rows import UnreadableFile
 from messaging.models import ContactImport
 from messaging.operations.merge_contacts import MergeCounts
+from messaging.operations.staging import drop_abandoned_stages
 from messaging.rules.columns import MappingProblem, detect_columns, has_address
+from messaging.selectors.imports import running_imports, stalled_imports
 from messaging.states import ImportState
 
 MAX_ATTEMPTS = 3  # a file that kills its process this often is not tried again
@@ -186,6 +188,15 @@ def fail_import(*, record_id: int, error: str, actor: Actor) -> ContactImport:
             actor=actor, action="contact_import.fail", subject=record, client=record.client, after={"error": error}
         )
     return record
+
+
+def resume_imports() -> int:
+    """Start again the imports whose process or nudge was lost, and clear what dead ones left. Returns how many."""
+    stalled = stalled_imports()
+    for record_id in stalled:
+        enqueue("messaging.import_contacts", record_id)
+    drop_abandoned_stages(running_imports)
+    return len(stalled)
 
 
 def _close(record: ContactImport, state: ImportState, error: str) -> None:

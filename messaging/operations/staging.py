@@ -4,7 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
@@ -89,12 +89,14 @@ def _may_share() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def drop_abandoned_stages(running: Iterable[int]) -> int:
+def drop_abandoned_stages(running: Callable[[], Iterable[int]]) -> int:
     """Drop the stages of imports that do not run any more. Returns how many there were."""
-    kept = {f"{SCHEMA_PREFIX}{record_id}" for record_id in running}
     with connection.cursor() as cursor:
         cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ %s", [f"^{SCHEMA_PREFIX}[0-9]+$"])
-        abandoned = [name for (name,) in cursor.fetchall() if name not in kept]
+        found = [name for (name,) in cursor.fetchall()]
+        # Asked only now: an import that has made its stage meanwhile is known as running by then.
+        kept = {f"{SCHEMA_PREFIX}{record_id}" for record_id in running()}
+        abandoned = [name for name in found if name not in kept]
         for name in abandoned:
             cursor.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
     return len(abandoned)
