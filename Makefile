@@ -33,8 +33,9 @@ setup: ## Create .venv and install the pinned requirements (instant when nothing
 		if [ "$$($(VENV)/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != $(UV_VERSION) ]; then \
 			$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo 'uv cannot be installed here; pip does it, more slowly.'; \
 		fi; \
-		$(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.txt -r requirements-dev.txt 2>$(VENV)/uv.log \
-			|| { cat $(VENV)/uv.log 2>/dev/null; echo 'Installing with pip'; \
+		install='$(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.txt -r requirements-dev.txt'; \
+		$$install 2>$(VENV)/uv.log || $$install --system-certs 2>>$(VENV)/uv.log \
+			|| { echo "Installing with pip, more slowly; what uv said is in $(VENV)/uv.log"; \
 				$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt; } \
 			|| { echo 'The requirements could not be installed: is the package index reachable, and is there room on the disk?' >&2; exit 1; }; \
 		cat requirements.txt requirements-dev.txt > $(STAMP); \
