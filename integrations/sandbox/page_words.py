@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from .behaviour import Step
@@ -17,14 +17,14 @@ from .phones import Phone, Reply, SandboxMessage
 Words = str | Promise
 
 STATE_WORDS: Mapping[Step, Words] = {
-    Step.ACCEPTED: _("accepted"),
-    Step.SENT: _("sent"),
-    Step.DELIVERED: _("delivered"),
-    Step.READ: _("read"),
-    Step.CLICKED: _("clicked"),
-    Step.FAILED: _("failed"),
-    Step.REPLIED: _("replied"),
-    Step.COMPLAINED: _("complained"),
+    Step.ACCEPTED: pgettext_lazy("message", "accepted"),
+    Step.SENT: pgettext_lazy("message", "sent"),
+    Step.DELIVERED: pgettext_lazy("message", "delivered"),
+    Step.READ: pgettext_lazy("message", "read"),
+    Step.CLICKED: pgettext_lazy("message", "clicked"),
+    Step.FAILED: pgettext_lazy("message", "failed"),
+    Step.REPLIED: pgettext_lazy("message", "replied"),
+    Step.COMPLAINED: pgettext_lazy("message", "complained"),
 }
 # Colour means state and nothing else: grey waits, blue moves, green is done, amber needs a look, red is broken.
 STATE_COLOURS: Mapping[Step, str] = {
@@ -82,10 +82,12 @@ FAULT_GROUPS = (
     FaultGroup(
         _("Webhooks"),
         (
-            FaultWords(FaultKind.DUPLICATE_WEBHOOKS, _("Duplicates"), _("Delivers each webhook twice.")),
+            FaultWords(
+                FaultKind.DUPLICATE_WEBHOOKS, pgettext_lazy("webhooks", "Duplicates"), _("Delivers each webhook twice.")
+            ),
             FaultWords(FaultKind.REORDER_WEBHOOKS, _("Out of order"), _("A status overtakes the one before it.")),
-            FaultWords(FaultKind.DELAY_WEBHOOKS, _("Late"), _("Statuses come seconds late.")),
-            FaultWords(FaultKind.DROP_WEBHOOKS, _("Lost"), _("Statuses never come.")),
+            FaultWords(FaultKind.DELAY_WEBHOOKS, pgettext_lazy("webhooks", "Late"), _("Statuses come seconds late.")),
+            FaultWords(FaultKind.DROP_WEBHOOKS, pgettext_lazy("webhooks", "Lost"), _("Statuses never come.")),
         ),
     ),
 )
@@ -191,7 +193,9 @@ def phone_row(phone: Phone, titles: Mapping[str, str], now: float) -> PhoneRow:
 def _entry_row(entry: SandboxMessage | Reply, now: float) -> EntryRow:
     iso = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="seconds")
     if isinstance(entry, Reply):
-        return EntryRow(True, "", entry.text, _("wrote"), "none", "", ago_words(now - entry.at), iso, "")
+        return EntryRow(
+            True, "", entry.text, pgettext_lazy("person", "wrote"), "none", "", ago_words(now - entry.at), iso, ""
+        )
     return EntryRow(
         from_person=False,
         title=entry.subject,

@@ -33,6 +33,13 @@ def test_an_empty_page_says_what_to_do(sandbox: RunningSandbox) -> None:
     assert f"{sandbox.url}/whatsapp_cloud" in page
 
 
+def test_the_browser_chooses_the_language(sandbox: RunningSandbox) -> None:
+    portuguese = look(sandbox, language="pt-BR,pt;q=0.9,en;q=0.8")
+    assert '<html lang="pt-br">' in portuguese
+    assert "Não é real: nenhuma mensagem sai desta máquina." in portuguese
+    assert '<html lang="en">' in look(sandbox, language="en-US,pt;q=0.5")
+
+
 def test_phones_are_listed_searched_and_escaped(sandbox: RunningSandbox) -> None:
     for last in (1, 2):
         sandbox.control.set_outcome(f"+551198000000{last}", "read")
