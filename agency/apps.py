@@ -33,6 +33,14 @@ class AgencyConfig(AppConfig):
         for name, ready in CHECKS.items():
             register_check(name, import_string(f"agency.selectors.health.check_{name}"), ready=ready)
         register_source(import_string("agency.selectors.health.queue_gauges"))
+        declare_schedule(
+            "agency.forget_answers",
+            "agency.forget_answers",
+            queue="maintenance",
+            rule="daily 04:10",
+            missed="latest",
+            description="deletes kept answers to API requests after a week",
+        )
         for queue in settings.QUEUES:
             declare_schedule(
                 f"agency.canary.{queue}",

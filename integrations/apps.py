@@ -27,5 +27,6 @@ class IntegrationsConfig(AppConfig):
             tick=True,
             description="acts on webhooks whose nudge was lost",
         )
+        register_check("sandbox", import_string("integrations.selectors.sandbox.check_sandbox"))
         register_source(import_string("integrations.selectors.inbound_events.inbound_gauges"))
         register_check("webhooks", import_string("integrations.selectors.inbound_events.check_inbound_events"))

@@ -21,7 +21,7 @@ ERRORS = {
 }
 DESCRIPTION = """Programs act through tokens (`Authorization: Bearer …`), issued in the admin, each with scopes and clients.
 Every error is a problem document (RFC 9457). Lists are paged by cursor. Every POST that creates or starts something needs an
-`Idempotency-Key`: repeating it is safe."""
+`Idempotency-Key`: repeating it within seven days is safe."""
 
 
 class Api(NinjaAPI):

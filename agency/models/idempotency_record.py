@@ -4,12 +4,13 @@ from django.db import models
 
 
 class IdempotencyRecord(models.Model):
-    """`digest` is the SHA-256 of method, path and body: the same key with another request is refused."""
+    """`digest` is the SHA-256 of method, path and content: the same key with another request is refused. Written in the transaction of the
+    effect, so there is never one without the other."""
 
     user_id = models.BigIntegerField()
     key = models.CharField(max_length=200)
     digest = models.CharField(max_length=64)
-    status = models.SmallIntegerField(null=True)  # null: the first request is still running, or died
+    status = models.SmallIntegerField(null=True)
     body = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -15,6 +15,7 @@ from agency.api.idempotency import lock_number
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.models import ApiToken, AuditEntry, Client, IdempotencyRecord
+from agency.operations.idempotency import forget_old_answers
 from agency.operations.tokens import issue_token, revoke_token, use_token
 from agency.states import Role
 from messaging.models import Contact
@@ -203,3 +204,12 @@ def test_a_token_may_ask_only_so_often(settings: Any) -> None:
     answer = caller.get("/senders")
     assert_problem(answer, 429, "too_many_requests")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+def test_answers_are_forgotten_after_a_week() -> None:
+    caller = program()
+    caller.send("POST", "/contacts", PEOPLE, key="old")
+    caller.send("POST", "/contacts", PEOPLE, key="new")
+    IdempotencyRecord.objects.filter(key="old").update(created_at=timezone.now() - timedelta(days=7, seconds=1))
+    assert forget_old_answers() == 1
+    assert list(IdempotencyRecord.objects.values_list("key", flat=True)) == ["new"]
