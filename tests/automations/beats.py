@@ -64,9 +64,11 @@ def holder_name(group: ProcessGroup) -> str:
 
 @contextmanager
 def beats(live: Live, logs: Path, number: int) -> Iterator[ProcessGroup]:
-    """That many Beats, started, one of them holding the lease."""
+    """That many Beats, all of them up, one of them holding the lease."""
     with process_group(logs, live.environment) as group:
         for index in range(number):
             group.start(f"beat{index}", beat_command())
+        up = [logs / f"beat{index}.log" for index in range(number)]
+        wait_for("every Beat is up", 90, lambda: all("beat: Starting" in log.read_text() for log in up))
         wait_for("a Beat holds the lease", 60, lambda: holder_pid() > 0)
         yield group
