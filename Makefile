@@ -6,6 +6,7 @@ SHELL := /bin/sh
 .PHONY: help setup demo up test lint format faults bench stop lock messages docs
 
 VENV := .venv
+PYTHONS := python3.11 python3.12 python3.13 python3 python
 PYTHON := $(VENV)/bin/python
 UV_VERSION := 0.13.8
 STAMP := $(VENV)/requirements.stamp
@@ -19,7 +20,7 @@ help: ## List every target
 setup: ## Create .venv and install the pinned requirements (instant when nothing changed)
 	@if [ ! -x $(PYTHON) ] || ! $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 		found=; \
-		for candidate in python3.11 python3.12 python3.13 python3 python; do \
+		for candidate in $(PYTHONS); do \
 			if command -v $$candidate >/dev/null 2>&1 && $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then found=$$candidate; break; fi; \
 		done; \
 		if [ -z "$$found" ]; then echo 'Batuta needs Python 3.11, 3.12 or 3.13; none was found on the PATH.' >&2; exit 1; fi; \
@@ -49,9 +50,20 @@ up: setup ## Run the whole platform with demo records; prints URL and login; Ctr
 	@$(PYTHON) -m agency.embedded start main
 	@$(PYTHON) manage.py up $(ARGS)
 
-test: setup ## Run every test but the fault suite; ends with one summary
+# The other supported Pythons get a virtual environment of their own (.venv-3.12, …) where the machine has them.
+test: setup ## Run every test but the fault suite, on each supported Python that is here; ends with one summary
 	@$(PYTHON) -m agency.embedded start test
 	@$(PYTHON) -m pytest $(ARGS)
+	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); tested=$$own absent=; \
+	for version in 3.11 3.12 3.13; do \
+		if [ $$version = $$own ]; then continue; fi; \
+		if ! command -v python$$version >/dev/null 2>&1 || ! python$$version -c 'import venv' >/dev/null 2>&1; then \
+			absent="$$absent $$version"; continue; \
+		fi; \
+		echo "Testing on Python $$version"; \
+		$(MAKE) --no-print-directory setup VENV=.venv-$$version PYTHONS=python$$version && .venv-$$version/bin/python -m pytest $(ARGS) || exit 1; \
+		tested="$$tested, $$version"; \
+	done; echo "tests: passed on Python $$tested$${absent:+; not on this machine:$$absent}"
 
 lint: setup ## Style, types, layers, templates, migrations, Django's checks
 	$(VENV)/bin/ruff check .
