@@ -52,7 +52,7 @@ class Page:
             problem = str(error)
         except KeyError:
             return _not_found()
-        kept = {name: value for name, value in request.query.items() if name in ("q", "service")}
+        kept = {name: value for name, value in request.query.items() if name in ("q", "service", "open")}
         if problem:
             kept["problem"] = problem[:200]
         return Response(303, b"", "text/plain", (("location", f"/?{urlencode(kept)}" if kept else "/"),))
@@ -106,14 +106,15 @@ class Page:
 
     def _render(self, template: str, request: Request, **more: Any) -> Response:
         query = request.query
-        facts = self._facts(query.get("q", ""), query.get("service", ""), request.headers.get("host", ""))
+        opened = frozenset(query.get("open", "").split(","))
+        facts = self._facts(query.get("q", ""), query.get("service", ""), opened, request.headers.get("host", ""))
         context = Context({**facts, **more}, use_l10n=False)
         context["problem"] = query.get("problem", "")
         body = self._engine.get_template(template).render(context)
         headers = (("cache-control", "no-store"),)
         return Response(200, body.encode(), "text/html; charset=utf-8", headers)
 
-    def _facts(self, search: str, service: str, host: str) -> dict[str, Any]:
+    def _facts(self, search: str, service: str, opened: frozenset[str], host: str) -> dict[str, Any]:
         """Everything that the templates show."""
         world, now = self._world, self._world.clock.now()
         titles = {slug: each.title for slug, each in self._services.items()}
@@ -134,7 +135,7 @@ class Page:
                 }
                 for slug, title in titles.items()
             ],
-            "phones": [phone_row(phone, titles, now) for phone in found],
+            "phones": [phone_row(phone, titles, now, is_open=phone.address in opened) for phone in found],
             "known_phones": number_words(len(world.phones)),
             "shown": number_words(len(found)),
             "groups": [{"title": group.title, "rows": fault_rows(group, faults)} for group in FAULT_GROUPS],

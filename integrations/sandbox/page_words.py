@@ -121,7 +121,7 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class PhoneRow:
-    """One phone or mailbox with its latest entries, oldest first."""
+    """One phone or mailbox; its entries, oldest first, only if it is open: two hundred conversations are a megabyte."""
 
     address: str
     service: str
@@ -130,6 +130,7 @@ class PhoneRow:
     received: int
     latest: EntryRow
     entries: tuple[EntryRow, ...]
+    is_open: bool
 
 
 def number_words(number: int) -> str:
@@ -175,9 +176,8 @@ def fault_rows(group: FaultGroup, faults: list[Fault]) -> list[FaultRow]:
     return rows
 
 
-def phone_row(phone: Phone, titles: Mapping[str, str], now: float) -> PhoneRow:
+def phone_row(phone: Phone, titles: Mapping[str, str], now: float, *, is_open: bool) -> PhoneRow:
     """One phone; it has at least one entry."""
-    entries = tuple(_entry_row(entry, now) for entry in phone.entries)
     last = phone.entries[-1]
     return PhoneRow(
         address=phone.address,
@@ -185,8 +185,9 @@ def phone_row(phone: Phone, titles: Mapping[str, str], now: float) -> PhoneRow:
         service_title=titles.get(last.service, last.service),
         account=last.account,
         received=phone.received,
-        latest=entries[-1],
-        entries=entries,
+        latest=_entry_row(last, now),
+        entries=tuple(_entry_row(entry, now) for entry in phone.entries) if is_open else (),
+        is_open=is_open,
     )
 
 

@@ -7,20 +7,22 @@ function localTimes() {
     for (const time of live.querySelectorAll("time")) time.title = new Date(time.dateTime).toLocaleString(document.documentElement.lang);
 }
 function opened() {
-    return new Set([...live.querySelectorAll("details[open]")].map((each) => each.dataset.address));
+    return [...live.querySelectorAll("details[open]")].map((each) => each.dataset.address).join(",");
 }
 async function refresh() {
     const busy = live.querySelector("input:focus") || [...live.querySelectorAll(".say input[name=text]")].some((each) => each.value);
     if (document.hidden || busy || String(getSelection())) return;
+    const asked = opened();
     try {
-        const answer = await fetch(live.dataset.url, {headers: {"accept-language": document.documentElement.lang}});
+        const url = `${live.dataset.url}&open=${encodeURIComponent(asked)}`;
+        const answer = await fetch(url, {headers: {"accept-language": document.documentElement.lang}});
         if (!answer.ok) return;
+        const fresh = await answer.text();
         gone.hidden = true;
-        const open = opened();
+        if (opened() !== asked) return refresh();
         const focused = document.activeElement?.closest?.("#live details")?.dataset.address;
-        live.innerHTML = await answer.text();
+        live.innerHTML = fresh;
         for (const each of live.querySelectorAll("details")) {
-            if (open.has(each.dataset.address)) each.open = true;
             if (each.dataset.address === focused) each.querySelector("summary").focus({preventScroll: true});
         }
         localTimes();
@@ -34,5 +36,8 @@ addEventListener("keydown", (event) => {
         document.getElementById("q").focus();
     }
 });
+live.addEventListener("toggle", (event) => {
+    if (event.target.open && event.target.querySelector(".more")) refresh();
+}, true);
 localTimes();
 setInterval(refresh, 2000);

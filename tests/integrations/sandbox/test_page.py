@@ -54,6 +54,15 @@ def test_phones_are_listed_searched_and_escaped(sandbox: RunningSandbox) -> None
     assert "+5511980000001" in look(sandbox, "/_page/live?q=8000")
 
 
+def test_a_conversation_is_shown_when_it_is_open(sandbox: RunningSandbox) -> None:
+    for text in ("primeira mensagem", "segunda mensagem"):
+        send(sandbox, "5511980000004", text)
+    closed = look(sandbox)
+    assert "segunda mensagem" in closed and "primeira mensagem" not in closed
+    assert 'href="/?&amp;open=%2B5511980000004"' in closed
+    assert "primeira mensagem" in look(sandbox, "/?open=%2B5511980000004")
+
+
 def test_nothing_comes_from_elsewhere(sandbox: RunningSandbox) -> None:
     answer = ask("GET", sandbox.url + "/")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'; ")
@@ -78,7 +87,8 @@ def test_switches_turn_faults_on_and_off(sandbox: RunningSandbox) -> None:
 def test_one_answers_as_the_person(sandbox: RunningSandbox) -> None:
     send(sandbox, "5511980000003", "Olá")
     form = {"service": "evolution", "account": "sandbox-1", "address": "+5511980000003", "text": "SAIR"}
-    assert press(sandbox, "/say", form).headers["location"] == "/"
+    answer = press(sandbox, "/say?open=%2B5511980000003", form)
+    assert answer.headers["location"] == "/?open=%2B5511980000003"
     assert "SAIR" in look(sandbox)
     assert press(sandbox, "/say", {**form, "text": " "}).headers["location"] == "/?problem=Write+something+first."
 
