@@ -115,7 +115,7 @@ class StageWriter:
 
     def __exit__(self, *error: object) -> None:
         if self._executor:
-            self._executor.submit(connection.close)
+            self._executor.submit(_close_own_connection)
             self._executor.shutdown(wait=True)
         if error[0] is None:
             self._settle(0)
@@ -133,6 +133,11 @@ class StageWriter:
     def _settle(self, may_wait: int) -> None:
         while len(self._waiting) > may_wait:
             self._waiting.pop(0).result()
+
+
+def _close_own_connection() -> None:
+    # Looked up here, in the thread that holds it.
+    connection.close()
 
 
 def _copy(stage: Stage, rows: bytes, rejected: str) -> None:
