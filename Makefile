@@ -80,9 +80,14 @@ format: setup ## Put imports and code into the house style
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-faults: setup ## Inject every fault of the engine's table (ROW=one, REPEAT=20, SHORT=1 for the one CI runs)
+# On the durable servers: what is killed here must come back with everything it had confirmed.
+faults: setup ## Inject every fault of the engine's table (ROW=part of a name, REPEAT=20, SHORT=1 for the ones CI runs)
 	@$(PYTHON) -m agency.embedded start main
-	@$(PYTHON) -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHORT),--short)
+	@eval "$$($(PYTHON) -m agency.embedded urls main)"; round=0; \
+	while [ $$round -lt $(or $(REPEAT),1) ]; do round=$$((round + 1)); \
+		if [ $(or $(REPEAT),1) -gt 1 ]; then echo "Round $$round of $(REPEAT)"; fi; \
+		$(PYTHON) -m pytest tests/faults -m '$(if $(SHORT),faults and short,faults)' $(if $(ROW),-k '$(ROW)') $(ARGS) || exit 1; \
+	done
 
 bench: setup ## Measure the engine beside the usual shape and the bare loop; writes benchmarks/results.json
 	@$(PYTHON) -m agency.embedded start main

@@ -1,6 +1,10 @@
-"""`python -m agency.embedded start|stop|status [main|test]`: the private servers from the command line."""
+"""`python -m agency.embedded start|stop|status|urls [main|test]`: the private servers from the command line.
+
+`urls` starts them too and prints what a shell can `eval`, so that a command can be pointed at one purpose's servers.
+"""
 
 import argparse
+import shlex
 import sys
 
 from agency.embedded import PURPOSES, ServersUnavailable, status, stop, urls
@@ -9,14 +13,21 @@ from agency.embedded import PURPOSES, ServersUnavailable, status, stop, urls
 def main() -> int:
     """Run one command. Exit code 1 and one sentence when it cannot be done; `status` says 3 when a server does not run."""
     parser = argparse.ArgumentParser(prog="python -m agency.embedded", description=__doc__)
-    parser.add_argument("command", choices=("start", "stop", "status"))
+    parser.add_argument("command", choices=("start", "stop", "status", "urls"))
     parser.add_argument(
-        "purpose", nargs="?", choices=PURPOSES, help="start: main unless said; stop and status: all unless said"
+        "purpose",
+        nargs="?",
+        choices=PURPOSES,
+        help="start and urls: main unless said; stop and status: all unless said",
     )
     wanted = parser.parse_args()
     try:
         if wanted.command == "start":
             urls(wanted.purpose or "main")
+        elif wanted.command == "urls":
+            found = urls(wanted.purpose or "main")
+            print(f"export DATABASE_URL={shlex.quote(found.database_url)} REDIS_URL={shlex.quote(found.redis_url)}")
+            return 0
         elif wanted.command == "stop":
             for ended in stop(wanted.purpose):
                 print(f"stopped {ended}")

@@ -1,6 +1,7 @@
 """First start, second start, several at once, and what the servers are like."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -125,6 +126,12 @@ def test_command_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         f"test  Valkey      running, process {valkey}, {home.path}/test/valkey",
     ]
     assert (code, said.splitlines()) == (0, lines)
+    found = urls("test", home)
+    assert shlex.split(run("urls", "test")[1]) == [
+        "export",
+        f"DATABASE_URL={found.database_url}",
+        f"REDIS_URL={found.redis_url}",
+    ]
     idle = [
         f"main  PostgreSQL  not running, {home.path}/main/postgres",
         f"main  Valkey      not running, {home.path}/main/valkey",
