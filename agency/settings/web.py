@@ -33,3 +33,9 @@ CONTENT_SECURITY_POLICY_ADMIN = {
     # The hash is of the one style that htmx writes itself, for its progress indicators.
     "style-src": "'self' 'nonce-{nonce}' 'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='",
 }
+
+# WebSocket addresses and their consumers, by name.
+LIVE_PAGES = {
+    "live/executions/<int:execution_id>/": "campaigns.outreach.consumers.ExecutionConsumer",
+    "<path:nowhere>": "agency.consumers.NowhereConsumer",
+}

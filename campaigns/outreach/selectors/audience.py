@@ -79,7 +79,8 @@ def bounded_count(contacts: QuerySet[Contact]) -> Count:
         )
         cursor.execute(f"SELECT count(*) FROM ({sampled}) AS sample", parameters)  # noqa: S608  # Django's own SQL
         (found,) = cursor.fetchone()
-    return Count(round(found * 100 / percent), exact=False)
+    estimate = found * 100 / percent
+    return Count(int(float(f"{estimate:.2g}")), exact=False)  # two figures: more would look exact
 
 
 def segment_count(client: Client, node: Node, now: dt.datetime) -> Count:

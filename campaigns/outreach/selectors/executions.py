@@ -2,6 +2,8 @@
 
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.states import ExecutionState
+from messaging.selectors.totals import funnel
+from messaging.states import RecipientState
 
 OPEN_EXECUTIONS = (
     ExecutionState.PREPARING,
@@ -28,3 +30,11 @@ def latest_execution(campaign: Campaign) -> Execution | None:
         .order_by("-number")
         .first()
     )
+
+
+def waiting_people(campaign: Campaign) -> int:
+    """How many of the open run have not been written to yet; 0 without one."""
+    execution = open_execution(campaign)
+    if execution is None:
+        return 0
+    return funnel([execution.job_id]).of(RecipientState.PENDING, RecipientState.LEASED)

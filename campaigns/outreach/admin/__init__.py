@@ -1,0 +1,5 @@
+"""Campaigns in the admin."""
+
+from campaigns.outreach.admin import campaigns, executions, segments
+
+__all__ = ["campaigns", "executions", "segments"]

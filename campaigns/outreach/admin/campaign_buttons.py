@@ -1,0 +1,240 @@
+"""What can be done with a campaign: each asks once, with numbers, and calls one operation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
+
+from agency.admin.buttons import ButtonForm, OperationButton
+from agency.kit.actor import Actor
+from campaigns.outreach.admin.words import moment, money, number
+from campaigns.outreach.models import Campaign
+from campaigns.outreach.operations.campaigns import archive_campaign, schedule_campaign, unschedule_campaign
+from campaigns.outreach.operations.executions import (
+    cancel_campaign,
+    change_campaign_limits,
+    pause_campaign,
+    resume_campaign,
+    start_campaign,
+)
+from campaigns.outreach.selectors.executions import open_execution, waiting_people
+from campaigns.outreach.selectors.forecast import campaign_forecast
+from campaigns.outreach.states import CampaignState, Recurrence
+
+RUN = "agency.run_campaigns"
+DRAFT, SCHEDULED, RUNNING, PAUSED = (
+    CampaignState.DRAFT,
+    CampaignState.SCHEDULED,
+    CampaignState.RUNNING,
+    CampaignState.PAUSED,
+)
+
+
+class WhyForm(ButtonForm):
+    """A reason for the audit log."""
+
+    why = forms.CharField(label=gettext_lazy("Why (for the record)"), required=False, max_length=200)
+
+
+class ScheduleForm(ButtonForm):
+    """When it starts by itself."""
+
+    starts_at = forms.DateTimeField(
+        label=gettext_lazy("Starts"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        help_text=gettext_lazy("On your own clock."),
+    )
+    recurrence = forms.ChoiceField(label=gettext_lazy("Repeats"), choices=Recurrence.choices)
+    ends_at = forms.DateTimeField(
+        label=gettext_lazy("Ends"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        help_text=gettext_lazy("Only for a daily campaign; empty: until somebody stops it."),
+    )
+
+    def narrow(self) -> None:
+        """Begin with what is stored."""
+        for name in ("starts_at", "recurrence", "ends_at"):
+            self.fields[name].initial = getattr(self.record, name)
+
+
+class LimitsForm(ButtonForm):
+    """How fast and how urgently."""
+
+    rate_per_hour = forms.IntegerField(label=gettext_lazy("At most in an hour"), required=False, min_value=1)
+    max_per_day = forms.IntegerField(
+        label=gettext_lazy("At most in 24 hours"),
+        required=False,
+        min_value=1,
+        help_text=gettext_lazy("Leave a limit empty for none. A running campaign obeys within seconds."),
+    )
+    priority = forms.IntegerField(
+        label=gettext_lazy("Priority"), min_value=1, max_value=10, help_text=gettext_lazy("10 is the most urgent.")
+    )
+
+    def narrow(self) -> None:
+        """Begin with what is stored."""
+        for name in ("rate_per_hour", "max_per_day", "priority"):
+            self.fields[name].initial = getattr(self.record, name)
+
+
+def start_warning(campaign: Campaign) -> str:
+    """What a start means, in numbers."""
+    found = campaign_forecast(campaign, timezone.now())
+    people = number(found.audience.number)
+    if not found.audience.exact:
+        people = _("about %(number)s") % {"number": people}
+    said = _("Sends one message to each of %(people)s people") % {"people": people}
+    if cost := money(found.cost):
+        said += _(", about %(cost)s by list prices") % {"cost": cost}
+    if found.course.finish_at is not None:
+        said += _(", done by %(finish)s") % {"finish": moment(found.course.finish_at)}
+    return said + "."
+
+
+def _left_warning(campaign: Campaign) -> str:
+    waiting = number(waiting_people(campaign))
+    return _(
+        "%(number)s people have not been written to yet. They will be marked as cancelled, and it cannot be started again."
+    ) % {"number": waiting}
+
+
+def _pause_warning(campaign: Campaign) -> str:
+    return _("Sending stops within seconds; %(number)s people wait until it is resumed.") % {
+        "number": number(waiting_people(campaign))
+    }
+
+
+def _start(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    start_campaign(campaign_id=campaign.pk, actor=actor)
+    return _("Started. The audience is being written; sending begins within seconds.")
+
+
+def _pause(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    pause_campaign(campaign_id=campaign.pk, actor=actor, why=answers["why"])
+    return _("Paused. Nothing more is sent until it is resumed.")
+
+
+def _resume(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    resume_campaign(campaign_id=campaign.pk, actor=actor)
+    return _("Resumed where it was.")
+
+
+def _cancel(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    cancel_campaign(campaign_id=campaign.pk, actor=actor, why=answers["why"])
+    return _("Cancelled. Nothing more is sent.")
+
+
+def _schedule(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    changed = schedule_campaign(
+        campaign_id=campaign.pk,
+        starts_at=answers["starts_at"],
+        recurrence=Recurrence(answers["recurrence"]),
+        ends_at=answers["ends_at"],
+        actor=actor,
+    )
+    return _("Scheduled; it starts at %(moment)s.") % {"moment": moment(changed.next_run_at or answers["starts_at"])}
+
+
+def _unschedule(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    unschedule_campaign(campaign_id=campaign.pk, actor=actor)
+    return _("Off the schedule; it is a draft again.")
+
+
+def _limits(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    change_campaign_limits(campaign_id=campaign.pk, actor=actor, **answers)
+    return _("Limits changed.")
+
+
+def _archive(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
+    archive_campaign(campaign_id=campaign.pk, actor=actor)
+    return _("Archived.")
+
+
+def _is(*states: CampaignState) -> Any:
+    return lambda campaign: campaign.state in states
+
+
+def _may_cancel(campaign: Campaign) -> bool:
+    return campaign.state in (RUNNING, PAUSED) or (campaign.state == SCHEDULED and open_execution(campaign) is None)
+
+
+# In order of importance: the first that is shown is the one next action.
+CAMPAIGN_BUTTONS = (
+    OperationButton(
+        "start",
+        gettext_lazy("Start"),
+        RUN,
+        run=_start,
+        warning=start_warning,
+        shown=_is(DRAFT, SCHEDULED),
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
+    ),
+    OperationButton(
+        "resume",
+        gettext_lazy("Resume"),
+        RUN,
+        run=_resume,
+        shown=_is(PAUSED),
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
+    ),
+    OperationButton(
+        "pause",
+        gettext_lazy("Pause"),
+        RUN,
+        run=_pause,
+        form=WhyForm,
+        warning=_pause_warning,
+        shown=_is(RUNNING),
+        icon="pause",
+        variant=ActionVariant.PRIMARY,
+    ),
+    OperationButton(
+        "schedule",
+        gettext_lazy("Schedule"),
+        RUN,
+        run=_schedule,
+        form=ScheduleForm,
+        shown=_is(DRAFT, SCHEDULED),
+        icon="schedule",
+    ),
+    OperationButton(
+        "unschedule", gettext_lazy("Off the schedule"), RUN, run=_unschedule, shown=_is(SCHEDULED), icon="event_busy"
+    ),
+    OperationButton(
+        "limits",
+        gettext_lazy("Change limits"),
+        RUN,
+        run=_limits,
+        form=LimitsForm,
+        shown=_is(DRAFT, SCHEDULED, RUNNING, PAUSED),
+        icon="speed",
+    ),
+    OperationButton(
+        "cancel",
+        gettext_lazy("Cancel campaign"),
+        RUN,
+        run=_cancel,
+        form=WhyForm,
+        warning=_left_warning,
+        shown=_may_cancel,
+        icon="cancel",
+        variant=ActionVariant.DANGER,
+    ),
+    OperationButton(
+        "archive",
+        gettext_lazy("Archive"),
+        "outreach.change_campaign",
+        run=_archive,
+        shown=_is(DRAFT, CampaignState.COMPLETED, CampaignState.CANCELLED),
+        icon="inventory_2",
+    ),
+)

@@ -1,0 +1,164 @@
+"""Runs: how each went, its people with the reason for each non-send, and the file of them."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.core.handlers.asgi import ASGIRequest
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from agency.admin.base import PERSONAL, RecordAdmin
+from agency.rules.masking import masked
+from campaigns.outreach.admin.live import live_context
+from campaigns.outreach.admin.words import TONES, Tone, duration, number
+from campaigns.outreach.models import Execution
+from campaigns.outreach.selectors.people import PAGE, PeopleFilter, people_page
+from campaigns.outreach.selectors.reports import execution_report, recipients_csv
+from campaigns.outreach.selectors.visible import visible_executions
+from campaigns.outreach.states import ExecutionState
+from messaging.states import Reason, RecipientState
+
+STATE_LABELS = {
+    ExecutionState.RUNNING.label: "info",
+    ExecutionState.PREPARING.label: "info",
+    ExecutionState.COMPLETED.label: "success",
+    ExecutionState.PAUSED.label: "warning",
+    ExecutionState.FAILED.label: "danger",
+}
+MAX_ATTRIBUTES = 20
+
+
+@admin.register(Execution)
+class ExecutionAdmin(RecordAdmin):
+    """One run of a campaign."""
+
+    visible_to = staticmethod(visible_executions)
+    list_select_related = ("campaign__client",)
+    list_display = ("campaign", "number", "client", "state_label", "targeted", "started_at", "finished_at")
+    list_filter = ("state",)
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def state_label(self, execution: Execution) -> str:
+        """The state, coloured by meaning."""
+        return execution.get_state_display()
+
+    @admin.display(description=_("client"))
+    def client(self, execution: Execution) -> str:
+        """Whose campaign it is."""
+        return str(execution.campaign.client)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("<path:object_id>/people/", view(self.people), name="outreach_execution_people"),
+            path("<path:object_id>/people.csv", view(self.people_file), name="outreach_execution_csv"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def _seen(self, request: HttpRequest, object_id: str) -> Execution:
+        execution = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        if not isinstance(execution, Execution):
+            raise Http404
+        return execution
+
+    def _page(self, request: HttpRequest, execution: Execution, template: str, **more: Any) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(execution),
+            "execution": execution,
+            "campaign_url": reverse("admin:outreach_campaign_change", args=(execution.campaign_id,)),
+            "people_url": reverse("admin:outreach_execution_people", args=(execution.pk,)),
+            "csv_url": reverse("admin:outreach_execution_csv", args=(execution.pk,))
+            if request.user.has_perm(PERSONAL)
+            else "",
+            **more,
+        }
+        return TemplateResponse(request, template, context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The report of a run; it moves while the run does."""
+        execution = self._seen(request, object_id)
+        report = execution_report(execution)
+        times = report.times
+        return self._page(
+            request,
+            execution,
+            "outreach/execution.html",
+            report=report,
+            tone=TONES.get(ExecutionState(execution.state), Tone("waiting", "circle")),
+            live_part=live_context(execution.pk),
+            live_path=f"/live/executions/{execution.pk}/?language={request.LANGUAGE_CODE}",
+            codes=[(code or "–", number(count)) for code, count in (report.failed_by_code or {}).items()],
+            mean=duration(times.mean) if times else "",
+            p95=duration(times.p95) if times else "",
+            delivered_messages=number(times.messages) if times else "",
+        )
+
+    def people(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The people of a run, filtered by state and reason, a page at a time by key."""
+        execution = self._seen(request, object_id)
+        chosen = PeopleFilter(
+            states=_numbers(request, "state", RecipientState.values),
+            reasons=_numbers(request, "reason", Reason.values),
+            after=int(after) if (after := request.GET.get("after", "0")).isdecimal() and len(after) < 19 else 0,
+        )
+        rows = people_page(execution.job_id, chosen)
+        if not request.user.has_perm(PERSONAL):
+            for row in rows:
+                row.name, row.address = masked(row.name), masked(row.address)
+        query = request.GET.copy()
+        query["after"] = str(rows[-1].contact_id) if rows else ""
+        return self._page(
+            request,
+            execution,
+            "outreach/people.html",
+            rows=rows,
+            next_url=f"?{query.urlencode()}" if len(rows) == PAGE else "",
+            first_url="" if not chosen.after else f"?{_without(request, 'after')}",
+            chosen=[
+                *(RecipientState(state).label for state in chosen.states),
+                *(Reason(reason).label for reason in chosen.reasons),
+            ],
+        )
+
+    def people_file(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
+        """Everybody of a run as CSV, for those who may read personal data. `?attributes=city,age` adds columns."""
+        execution = self._seen(request, object_id)
+        if not request.user.has_perm(PERSONAL):
+            raise PermissionDenied
+        wanted = [name.strip()[:60] for name in request.GET.get("attributes", "").split(",") if name.strip()]
+        pieces = recipients_csv(execution, wanted[:MAX_ATTRIBUTES])
+        # An asynchronous server would read a plain iterator to its end before sending; the other kind cannot read an asynchronous one.
+        streamed = _asynchronously(pieces) if isinstance(request, ASGIRequest) else pieces
+        response = StreamingHttpResponse(streamed, content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = (
+            f'attachment; filename="campaign-{execution.campaign_id}-{execution.number}.csv"'
+        )
+        return response
+
+
+async def _asynchronously(pieces: Iterator[str]) -> AsyncIterator[str]:
+    """The same pieces, each made in a thread only when the last one has been sent."""
+    following = sync_to_async(lambda: next(pieces, None))
+    while (piece := await following()) is not None:
+        yield piece
+
+
+def _numbers(request: HttpRequest, name: str, known: list[int]) -> tuple[int, ...]:
+    asked = (int(value) for value in request.GET.getlist(name) if value.isdecimal() and len(value) < 4)
+    return tuple(value for value in dict.fromkeys(asked) if value in known)
+
+
+def _without(request: HttpRequest, name: str) -> str:
+    query = request.GET.copy()
+    query.pop(name, None)
+    return str(query.urlencode())

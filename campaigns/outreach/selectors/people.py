@@ -1,0 +1,75 @@
+"""The people of a run, a page at a time."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from messaging.models import Recipient
+from messaging.states import Reason, RecipientState
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFilter:
+    """Which people: in any of these states and for any of these reasons (empty: all), with a contact id beyond `after`."""
+
+    states: tuple[int, ...] = ()
+    reasons: tuple[int, ...] = ()
+    after: int = 0
+
+
+@dataclass(slots=True)
+class PersonRow:
+    """One person of a run, as a page shows it."""
+
+    contact_id: int
+    name: str
+    address: str
+    state: RecipientState
+    reason: Reason
+    code: str
+    sent_at: dt.datetime | None
+    not_before: dt.datetime | None
+    changed_at: dt.datetime | None
+
+
+def people_page(job_id: int, chosen: PeopleFilter) -> list[PersonRow]:
+    """At most one page, in order of contacts; the unique key of recipients answers it without counting or sorting."""
+    rows = Recipient.objects.filter(job_id=job_id, contact_id__gt=chosen.after)
+    if chosen.states:
+        rows = rows.filter(state__in=_with_leased(chosen.states))
+    if chosen.reasons:
+        rows = rows.filter(reason__in=chosen.reasons)
+    fields = (
+        "contact_id",
+        "contact__name",
+        "contact__phone",
+        "contact__email",
+        "state",
+        "reason",
+        "code",
+        "sent_at",
+        "not_before",
+        "changed_at",
+    )
+    return [
+        PersonRow(
+            contact_id=contact_id,
+            name=name or "",
+            address=phone or email or "",
+            state=RecipientState(state),
+            reason=Reason(reason),
+            code=code or "",
+            sent_at=sent_at,
+            not_before=not_before if state == RecipientState.PENDING else None,
+            changed_at=changed_at,
+        )
+        for contact_id, name, phone, email, state, reason, code, sent_at, not_before, changed_at in rows.order_by(
+            "contact_id", "step"
+        ).values_list(*fields)[:PAGE]
+    ]
+
+
+def _with_leased(states: tuple[int, ...]) -> tuple[int, ...]:
+    """Who is in a process's hands counts as waiting, as in the totals."""
+    return (*states, RecipientState.LEASED) if RecipientState.PENDING in states else states
