@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from django.contrib.auth.models import AnonymousUser, Group
 from django.db.models import Model, Q, QuerySet
+from django_celery_results.models import TaskResult
 
 from agency.models import ApiToken, AuditEntry, Client, ClientGrant, Employee, User
+from agency.rules.roles import OPERATE_ENGINE
 from agency.states import Role
 
 Viewer = User | AnonymousUser
@@ -85,3 +87,8 @@ def visible_audit_entries(user: Viewer) -> QuerySet[AuditEntry]:
 def visible_roles(user: Viewer) -> QuerySet[Group]:
     """The role groups, for whoever may see all accounts."""
     return Group.objects.filter(name__in=Role.values) if sees_everything(user) else Group.objects.none()
+
+
+def visible_task_results(user: Viewer) -> QuerySet[TaskResult]:
+    """All of them for whoever keeps the engine running: they belong to no client."""
+    return TaskResult.objects.all() if user.has_perm(OPERATE_ENGINE) else TaskResult.objects.none()
