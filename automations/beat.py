@@ -71,7 +71,7 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
         self._entries: dict[str, LeasedEntry] = {}
         self._seen_change: datetime | None = None
         self._loaded_at = self._repaired_at = float("-inf")
-        self._ticked = self._published = self._database_away = False
+        self._ticked = self._published = self._database_away = self._in_pass = False
         self._unpublished, self._failing = True, set[str]()
         self._retry_at = self._broker_away_until = float("-inf")
         super().__init__(*args, **kwargs)
@@ -90,6 +90,7 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Do one pass if this Beat holds the lease; returns the seconds to sleep."""
+        self._in_pass = True
         try:
             close_old_connections()
             delay = self._pass()
@@ -102,6 +103,8 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
             self._database_away = True
             connection.close()
             return STANDBY_SECONDS
+        finally:
+            self._in_pass = False
         self._database_away = False
         return delay
 
@@ -292,8 +295,17 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
             self._write_ticks()
 
     def close(self) -> None:
-        """Give the lease back at once, so that a standby need not wait for it to run out."""
+        """Give the lease back at once, so that a standby need not wait for it to run out.
+
+        Celery calls this from its signal handler too, in the middle of anything: a pass is left first, and Celery calls
+        again on its way out.
+        """
+        if self._in_pass:
+            return
         try:
+            # What a signal interrupted may have left the connection in the middle of an answer.
+            if not connection.in_atomic_block:
+                connection.close()
             super().close()
             if self.hold is not None:
                 release_lease(holder=self.holder)

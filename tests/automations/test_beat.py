@@ -160,6 +160,23 @@ def test_a_beat_that_was_stopped_for_longer_than_its_lease_publishes_nothing(
     assert (len(broker.taken), beat.hold) == (taken, None)
 
 
+def test_a_signal_in_the_middle_of_a_pass_leaves_it_before_anything_is_written(
+    beat: TurnedBeat, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Celery's signal handler closes the scheduler and raises SystemExit, wherever the process is; then it closes again."""
+
+    def signalled() -> None:
+        beat.close()
+        raise SystemExit
+
+    monkeypatch.setattr(beat, "_fire_ticks", signalled)
+    with pytest.raises(SystemExit):
+        beat.tick()
+    assert beat_state().alive is True
+    beat.close()
+    assert beat_state().alive is False
+
+
 @pytest.mark.parametrize(
     ("policy", "made_up", "missed"),
     [(Missed.SKIP, [], [0, 1, 2]), (Missed.LATEST, [2], [0, 1]), (Missed.ALL, [0, 1, 2], [])],
