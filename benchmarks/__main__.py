@@ -26,8 +26,9 @@ def main() -> None:
     measuring = importlib.import_module("benchmarks.measuring")
     with ended_by_signals(), running_provider() as provider:
         rates = measuring.measure_sides(chosen.sides.split(","), chosen.rounds, addresses, provider, PEOPLE)
+        webhooks = importlib.import_module("benchmarks.webhooks").measure_webhooks()
     drop_database()
-    results = summary(rates)
+    results = summary(rates) | webhooks
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     print(json.dumps(results, indent=2))
 

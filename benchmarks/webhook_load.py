@@ -16,8 +16,10 @@ from typing import cast
 import uvloop
 
 
-def signed_requests(path: str, secret: str, number: int, events: int, run: str) -> list[bytes]:
-    """Whole HTTP requests, each with a payload of its own in Meta's form and signature."""
+def signed_requests(
+    path: str, secret: str, number: int, events: int, run: str, first_reference: int = 0
+) -> list[bytes]:
+    """Whole HTTP requests, each with a payload of its own in Meta's form and signature; references count up."""
     made = []
     for place in range(number):
         statuses = [
@@ -26,7 +28,7 @@ def signed_requests(path: str, secret: str, number: int, events: int, run: str) 
                 "status": "delivered",
                 "timestamp": "1790000000",
                 "recipient_id": "5511988887777",
-                "biz_opaque_callback_data": str(place * events + item),
+                "biz_opaque_callback_data": str(first_reference + place * events + item),
                 "pricing": {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "marketing"},
             }
             for item in range(events)

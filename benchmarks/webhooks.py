@@ -16,13 +16,18 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.db import connection as database
 from django.utils import timezone
 
+from agency.models import Client
 from benchmarks.webhook_load import signed_requests
 from integrations.connections import seal_secrets
 from integrations.events import ReceivedFact
+from integrations.inbound import deliver
 from integrations.models import Connection, InboundEvent
 from integrations.runners.dispatching import dispatch_inbound
+from messaging.models import Recipient, Sender, SendJob, Tally
+from messaging.states import ChannelKind, JobState, MessageKind, Reason, RecipientState
 
 SECRET = "benchmark-app-secret"
 STORED_AT_ONCE = 5_000
@@ -40,6 +45,7 @@ def own_connection() -> Iterator[Connection]:
         yield connection
     finally:
         InboundEvent.objects.filter(connection_id=connection.pk).delete()
+        Sender.objects.filter(connection=connection).delete()
         connection.delete()
 
 
@@ -96,8 +102,64 @@ def _load(port: int, path: str, *, rate: float, seconds: float) -> dict[str, Any
     return found
 
 
+def measure_webhooks() -> dict[str, Any]:
+    """Everything the product promises about webhooks, for `results.json`."""
+    door = measure_acceptance()
+    found = {
+        "webhook_requests_per_second": door["rate"],
+        "webhook_p95_ms": door["p95_ms"],
+        "webhook_accepted": door["accepted"],
+        "webhook_stored": door["stored"],
+        "status_events_per_second_in_hundreds": round(measure_status_events(payloads=600, events=100)),
+        "status_events_per_second_in_ones": round(measure_status_events(payloads=20_000, events=1)),
+    }
+    for name, value in found.items():
+        print(f"{name:<40}{value:>12,}", flush=True)
+    return found
+
+
+def measure_status_events(payloads: int, events: int) -> float:
+    """Status events a second from the stored payload to the moved recipient: claim, read, apply, settle, in one process."""
+    with own_connection() as connection:
+        first = waiting_recipients(connection, payloads * events)
+        store_payloads(connection, payloads, events, first)
+        began = time.perf_counter()
+        while dispatch_inbound(deliver):
+            pass
+        seconds = time.perf_counter() - began
+        moved = Recipient.objects.filter(pk__gte=first, state=RecipientState.DELIVERED).count()
+        if moved != payloads * events:
+            raise RuntimeError(f"{moved} recipients moved of {payloads * events}")
+        return moved / seconds
+
+
+def waiting_recipients(connection: Connection, number: int) -> int:
+    """A job whose recipients were all sent through the connection; returns the first recipient's id, the others follow it."""
+    client = Client.objects.create(name="Webhooks", slug=f"webhooks-{secrets.token_hex(4)}")
+    sender = Sender.objects.create(
+        client=client, connection=connection, channel=ChannelKind.WHATSAPP, name="W", address=str(connection.pk)
+    )
+    job = SendJob.objects.create(
+        client=client, kind=MessageKind.CAMPAIGN, channel=ChannelKind.WHATSAPP, state=JobState.RUNNING
+    )
+    Tally.objects.create(job_id=job.pk, state=RecipientState.SENT, reason=Reason.NONE, number=number)
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO messaging_recipient (job_id, contact_id, step, sender_id, state, attempt, sent_at)
+            SELECT %s, -n, 0, %s, %s, 1, now() FROM generate_series(1, %s) AS n RETURNING id
+            """,
+            [job.pk, sender.pk, RecipientState.SENT, number],
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+        cursor.execute("ANALYZE messaging_recipient")
+    if ids[-1] - ids[0] != number - 1:
+        raise RuntimeError("somebody else writes recipients")
+    return int(ids[0])
+
+
 def measure_dispatch(payloads: int, events: int) -> float:
-    """Events a second through claim, read and settle, receivers excluded."""
+    """Events a second through claim, read and settle alone, without the receivers."""
     with own_connection() as connection:
         store_payloads(connection, payloads, events)
         seen = 0
@@ -115,7 +177,7 @@ def measure_dispatch(payloads: int, events: int) -> float:
         return seen / seconds
 
 
-def store_payloads(connection: Connection, payloads: int, events: int) -> None:
+def store_payloads(connection: Connection, payloads: int, events: int, first_reference: int = 0) -> None:
     """Deliveries as the door writes them."""
     run = secrets.token_hex(4)
     today = timezone.now().date()
@@ -129,6 +191,6 @@ def store_payloads(connection: Connection, payloads: int, events: int) -> None:
             query="",
             body=request.partition(b"\r\n\r\n")[2],
         )
-        for place, request in enumerate(signed_requests("/", SECRET, payloads, events, run))
+        for place, request in enumerate(signed_requests("/", SECRET, payloads, events, run, first_reference))
     ]
     InboundEvent.objects.bulk_create(rows, batch_size=STORED_AT_ONCE)

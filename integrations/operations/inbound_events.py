@@ -26,35 +26,25 @@ LEASE_SECONDS = 30
 MAX_ATTEMPTS = 5
 BACKOFF_SECONDS = (5, 30, 120, 600)  # after the first, second, … failed attempt
 
-# The oldest due row decides: never tried → as many like it as the budget allows; tried once → few; more often → alone.
-# So a delivery that kills its process ends up alone, and only its own attempts run out.
-_CLAIM = """
-WITH due AS MATERIALIZED (
-    SELECT id, attempt, octet_length(body) AS size
-    FROM integrations_inboundevent
-    WHERE state = 0 AND (leased_until IS NULL OR leased_until < now())
-    ORDER BY received_on, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
-oldest AS (SELECT least(attempt, 2) AS attempt FROM due ORDER BY id LIMIT 1),
-taken AS (
-    SELECT id FROM (
-        SELECT due.id, row_number() OVER (ORDER BY due.id) AS place,
-               sum(due.size) OVER (ORDER BY due.id) - due.size AS before
-        FROM due JOIN oldest ON least(due.attempt, 2) = oldest.attempt) AS alike, oldest
-    WHERE before < %(bytes)s
-      AND place <= CASE oldest.attempt WHEN 0 THEN %(limit)s WHEN 1 THEN %(again)s ELSE 1 END)
-UPDATE integrations_inboundevent AS event
-SET attempt = event.attempt + 1, lease = %(lease)s, leased_until = now() + make_interval(secs => %(seconds)s)
-FROM taken WHERE event.id = taken.id
-RETURNING event.id, event.received_at, event.service, event.connection_id, event.content_type, event.query, event.body,
-          event.attempt
+# Ids travel as constant arrays: whatever PostgreSQL believes about the table's size, it looks them up or hashes them.
+_DUE = """
+SELECT id, attempt, octet_length(body) FROM integrations_inboundevent
+WHERE state = 0 AND (leased_until IS NULL OR leased_until < now())
+ORDER BY received_on, id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+
+_LEASE = """
+UPDATE integrations_inboundevent
+SET attempt = attempt + 1, lease = %s, leased_until = now() + make_interval(secs => %s)
+WHERE id = ANY (%s::bigint[])
+RETURNING id, received_at, service, connection_id, content_type, query, body, attempt
 """
 
 _SETTLE = """
-UPDATE integrations_inboundevent AS event
-SET state = given.state, lease = NULL, leased_until = NULL, error = NULL
-FROM unnest(%s::bigint[], %s::smallint[]) AS given (id, state)
-WHERE event.id = given.id AND event.state = 0 AND event.lease = %s
-RETURNING event.id
+UPDATE integrations_inboundevent
+SET state = CASE WHEN id = ANY (%s::bigint[]) THEN 2 ELSE 1 END, lease = NULL, leased_until = NULL, error = NULL
+WHERE id = ANY (%s::bigint[]) AND state = 0 AND lease = %s
+RETURNING id
 """
 
 _FAIL = """
@@ -92,19 +82,36 @@ def claim_inbound_events() -> tuple[int, list[ClaimedEvent]]:
     """(lease, the oldest due deliveries), counted as one more attempt. An empty list means that nothing is due."""
     lease = secrets.randbits(62)
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM,
-            {
-                "limit": CLAIM,
-                "again": CLAIM_AGAIN,
-                "bytes": CLAIM_BYTES,
-                "lease": lease,
-                "seconds": LEASE_SECONDS,
-            },
-        )
+        cursor.execute(_DUE, [CLAIM])
+        taken = _alike(cursor.fetchall())
+        if not taken:
+            return lease, []
+        cursor.execute(_LEASE, [lease, LEASE_SECONDS, taken])
         claimed = [ClaimedEvent(*row) for row in cursor.fetchall()]
     claimed.sort(key=lambda event: event.id)
     return lease, claimed
+
+
+def _alike(due: Sequence[tuple[int, int, int]]) -> list[int]:
+    """Which of the due rows (id, attempt, size) go together: the oldest, and those like it.
+
+    Never tried: as many as the budget of bytes allows; tried once: few; more often: the oldest alone. So a delivery
+    that kills its process ends up alone, and only its own attempts run out.
+    """
+    if not due:
+        return []
+    tries = min(due[0][1], 2)
+    most = (CLAIM, CLAIM_AGAIN, 1)[tries]
+    taken: list[int] = []
+    size = 0
+    for event_id, attempt, length in due:
+        if min(attempt, 2) != tries:
+            continue
+        if len(taken) == most or size >= CLAIM_BYTES:
+            break
+        taken.append(event_id)
+        size += length
+    return taken
 
 
 def settle_inbound_events(
@@ -115,10 +122,10 @@ def settle_inbound_events(
     Only rows that this lease still holds count; returns how many. Whatever a receiver raises undoes all of it.
     """
     ids = [each.inbound_event_id for each in settlements]
-    states = [int(InboundState.DONE if each.facts else InboundState.IGNORED) for each in settlements]
+    ignored = [each.inbound_event_id for each in settlements if not each.facts]
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            cursor.execute(_SETTLE, [ids, states, lease])
+            cursor.execute(_SETTLE, [ignored, ids, lease])
             kept = {row[0] for row in cursor.fetchall()}
         facts = [fact for each in settlements if each.inbound_event_id in kept for fact in each.facts]
         if facts:

@@ -6,6 +6,7 @@ Texts come back without NUL and without half surrogate pairs, which PostgreSQL c
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -52,9 +53,11 @@ def form_mapping(body: bytes) -> Mapping[str, str]:
 def clean(value: str) -> str:
     """A text that PostgreSQL stores as it is."""
     value = value[:MAX_TEXT]
+    if "\x00" in value:
+        value = value.replace("\x00", "")
     if value.isascii():
-        return value.replace("\x00", "") if "\x00" in value else value
-    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def text(source: Mapping[str, Any], name: str) -> str:
@@ -87,26 +90,31 @@ def first_mapping(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return next(mappings(source, name), {})
 
 
-def moment(seconds: str, default: datetime = UNDATED) -> datetime:
-    """A time from seconds since the epoch written as text; `default` for anything unbelievable."""
+def moment(seconds: str) -> datetime:
+    """A time from seconds since the epoch written as text; `UNDATED` for anything unbelievable."""
+    return _moment(seconds) if len(seconds) <= 20 else UNDATED
+
+
+@lru_cache(maxsize=4096)  # the events of one delivery happened in few different seconds
+def _moment(seconds: str) -> datetime:
     try:
         number = float(seconds)
     except ValueError:
-        return default
+        return UNDATED
     if not _EARLIEST <= number <= _LATEST:
-        return default
+        return UNDATED
     return datetime.fromtimestamp(number, UTC)
 
 
-def iso_moment(written: str, default: datetime = UNDATED) -> datetime:
-    """A time from ISO 8601 text (UTC when it names no zone); `default` for anything unbelievable."""
+def iso_moment(written: str) -> datetime:
+    """A time from ISO 8601 text (UTC when it names no zone); `UNDATED` for anything unbelievable."""
     try:
         found = datetime.fromisoformat(written.strip())
     except ValueError:
-        return default
+        return UNDATED
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
-    return found.astimezone(UTC) if 2000 <= found.year < 2100 else default
+    return found.astimezone(UTC) if 2000 <= found.year < 2100 else UNDATED
 
 
 def phone(digits: str) -> str:
@@ -114,7 +122,8 @@ def phone(digits: str) -> str:
 
     WhatsApp names most Brazilian mobiles without the ninth digit that their numbers really have; it is put back.
     """
-    only = "".join(each for each in digits if each in "0123456789")
+    plain = digits.isascii() and digits.isdigit()
+    only = digits if plain else "".join(each for each in digits if each in "0123456789")
     if not 7 <= len(only) <= 15:
         return ""
     if len(only) == 12 and only.startswith("55") and only[4] in "6789":
