@@ -87,10 +87,10 @@ def test_running_servers_are_found_in_milliseconds(shared_home: Home) -> None:
     before = pids(shared_home, "test")
     durations = []
     for _ in range(10):
-        started = time.perf_counter()
+        started = time.process_time()  # not the clock: other programs may keep the machine busy
         assert urls("test", shared_home) == first
-        durations.append(time.perf_counter() - started)
-    assert min(durations) < 0.03
+        durations.append(time.process_time() - started)
+    assert min(durations) < 0.02
     assert pids(shared_home, "test") == before
 
 
