@@ -7,7 +7,6 @@ Names and cities come from Faker (pt_BR) with a fixed seed; what they bought com
 import csv
 import dataclasses
 import datetime
-import io
 import lzma
 import random
 import unicodedata
@@ -148,12 +147,3 @@ def write_people(path: Path, rows: int, until: datetime.date) -> None:
         writer = csv.writer(file, delimiter=";")
         writer.writerow(HEADER)
         writer.writerows(people_rows(rows, until))
-
-
-def people_csv(rows: int, until: datetime.date) -> str:
-    """The same as text, for callers without a file."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=";")
-    writer.writerow(HEADER)
-    writer.writerows(people_rows(rows, until))
-    return text.getvalue()

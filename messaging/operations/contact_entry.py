@@ -96,8 +96,14 @@ def _refused(reason: RejectReason) -> EntryOutcome:
 def staged_entry(number: int, person: PersonGiven, country: str) -> tuple[object, ...] | RejectReason:
     """The person as a row of the stage, or why not. number: its place in the list, from 0."""
     given = [person.name, person.phone, person.email, person.whatsapp_id, person.language, person.time_zone]
-    attributes = json.dumps(dict(person.attributes)) if person.attributes else None
-    if any("\0" in text for text in (*given, *person.tags)) or "\\u0000" in (attributes or ""):
+    try:
+        attributes = (
+            json.dumps(dict(person.attributes), ensure_ascii=False, allow_nan=False) if person.attributes else ""
+        )
+        "".join((*given, *person.tags, attributes)).encode()
+    except ValueError:  # half of a surrogate pair, or a number that is none
+        return RejectReason.UNREADABLE_CHARACTERS
+    if any("\0" in text for text in (*given, *person.tags)) or "\\u0000" in attributes:
         return RejectReason.UNREADABLE_CHARACTERS
     try:
         phone = normalize_phone(person.phone, country) if person.phone.strip() else None
@@ -122,7 +128,7 @@ def staged_entry(number: int, person: PersonGiven, country: str) -> tuple[object
         person.language.strip()[:10] or None,
         person.time_zone.strip()[:50] or None,
         TAG_SEPARATOR.join(tags) or None,
-        attributes,
+        attributes or None,
         person.consents.get(ChannelKind.WHATSAPP),
         person.consents.get(ChannelKind.EMAIL),
         person.consents.get(ChannelKind.SMS),

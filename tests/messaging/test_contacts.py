@@ -59,6 +59,18 @@ def test_upsert_tells_what_came_of_each(client_: Client) -> None:
     assert AuditEntry.objects.filter(action="upsert_contacts").count() == 2
 
 
+def test_upsert_refuses_what_the_database_could_not_keep(client_: Client) -> None:
+    people = (
+        PersonGiven(phone=P1, attributes={"half": "\ud800"}),
+        PersonGiven(phone=P1, attributes={"number": float("nan")}),
+        PersonGiven(phone=P1, attributes={"nul": ["\0"]}),
+        PersonGiven(phone=P1, name="\udfff"),
+        PersonGiven(phone=P1, whatsapp_id="x" * 65),
+    )
+    assert outcomes(client_, *people) == ["refused"] * 5
+    assert not Contact.objects.exists()
+
+
 def test_upsert_of_someone_elses_email(client_: Client) -> None:
     outcomes(client_, PersonGiven(phone=P1, email="a@example.com"))
     refused, taken = upsert_contacts(
