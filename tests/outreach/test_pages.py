@@ -256,3 +256,13 @@ def test_a_paused_run_says_so(agency: Agency, browser: Browser) -> None:
     page = text(browser.get(change(campaign)))
     assert "paused it : typing error" in page or "paused it: typing error" in page
     assert "Resume" in page and "Todos" in page
+
+
+def test_a_closed_window_is_named(agency: Agency, browser: Browser) -> None:
+    agency.people(1)
+    today = timezone.now().astimezone(dt.timezone(dt.timedelta(hours=-3))).date()
+    closed = [(today + dt.timedelta(days=day)).isoformat() for day in range(-1, 3)]
+    execution = start_campaign(campaign_id=agency.campaign(policy={"blackout": closed}).pk, actor=ACTOR)
+    prepare_execution(execution_id=execution.pk)
+    opening = (today + dt.timedelta(days=3)).strftime("%m/%d/%Y")
+    assert f"waits until {opening} midnight" in text(browser.get(change(execution.campaign)))

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from campaigns.outreach.admin.words import TONES, Tone, duration, number
+from campaigns.outreach.admin.words import TONES, Tone, duration, moment, number
 from campaigns.outreach.selectors.live import Live, live_execution
 from campaigns.outreach.states import ExecutionState
 from messaging.states import Reason, RecipientState
@@ -61,6 +61,7 @@ def live_context(execution_id: int) -> dict[str, Any]:
         "percent": 100 * done / live.funnel.targeted if live.funnel.targeted else 0,
         "rate": number(round(live.per_second)) if live.per_second >= 1 else "",
         "left": duration(live.seconds_left) if live.seconds_left is not None and not live.ended else "",
+        "opens": moment(live.opens_at) if live.opens_at and not live.ended else "",
         "adds_up": _adds_up(live) if live.ended else "",
     }
 
@@ -98,8 +99,9 @@ def _steps(live: Live, execution_id: int) -> list[Step]:
 
 def _percent(count: int, of: int) -> str:
     share = 100 * count / of
-    text = number_format(share, 1 if 0 < share < 10 else 0)
-    return f"{text} %"
+    if 0 < share < 0.1:
+        return f"< {number_format(0.1, 1)} %"
+    return f"{number_format(share, 1 if share < 10 else 0)} %"
 
 
 def _reasons(live: Live, execution_id: int) -> list[NotSent]:

@@ -1,14 +1,19 @@
 """A run as it moves: totals read at most once a second per job, however many people watch, and the rate they make."""
 
+import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
+from django.utils import timezone
 
 from campaigns.outreach.models import Execution
 from campaigns.outreach.selectors.executions import OPEN_EXECUTIONS
+from messaging.models import SendJob
+from messaging.rules.policy import SendPolicy, job_not_before
 from messaging.selectors.totals import Funnel, funnel
 from messaging.states import Reason, RecipientState
 
@@ -25,6 +30,7 @@ class Live:
     prepared: int  # percent of the contacts looked at while the audience is written; 100 afterwards
     per_second: float
     seconds_left: float | None
+    opens_at: dt.datetime | None  # while the sending rules of the run keep everybody waiting: until then
 
     @property
     def ended(self) -> bool:
@@ -48,11 +54,12 @@ def live_execution(execution_id: int) -> Live:
         prepared=kept["prepared"],
         per_second=rate,
         seconds_left=pending / rate if rate and kept["prepared"] == 100 else None,
+        opens_at=kept["opens_at"],
     )
 
 
 def _read(execution_id: int, before: Mapping[str, Any]) -> dict[str, Any]:
-    execution = Execution.objects.select_related("job").get(pk=execution_id)
+    execution = Execution.objects.select_related("job__client").get(pk=execution_id)
     found = funnel([execution.job_id])
     pending = found.of(RecipientState.PENDING, RecipientState.LEASED)
     now = time.time()
@@ -62,9 +69,19 @@ def _read(execution_id: int, before: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "counts": [(int(state), int(reason), number) for (state, reason), number in found.counts.items()],
         "state": execution.state,
+        "opens_at": _opens_at(execution.job) if pending else None,
         "prepared": 100 if written else min(share, 99),
         "marks": [*marks, (now, found.targeted - pending)] if written else [],
     }
+
+
+def _opens_at(job: SendJob) -> dt.datetime | None:
+    """When the window, weekdays, holidays and dates of the job open again; None while they are open, or where each person's zone decides."""
+    policy, now = SendPolicy.from_json(job.policy), timezone.now()
+    if policy.per_contact_zone:
+        return None
+    opening = job_not_before(policy, policy.zone_name(agency=settings.TIME_ZONE, client=job.client.time_zone), now)
+    return opening if isinstance(opening, dt.datetime) and opening > now else None
 
 
 def _rate(marks: list[tuple[float, int]]) -> float:

@@ -3,6 +3,8 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from messaging.models import Recipient
 from messaging.states import Reason, RecipientState
 
@@ -29,12 +31,13 @@ class PersonRow:
     reason: Reason
     code: str
     sent_at: dt.datetime | None
-    not_before: dt.datetime | None
+    not_before: dt.datetime | None  # only while that lies ahead
     changed_at: dt.datetime | None
 
 
 def people_page(job_id: int, chosen: PeopleFilter) -> list[PersonRow]:
     """At most one page, in order of contacts; the unique key of recipients answers it without counting or sorting."""
+    now = timezone.now()
     rows = Recipient.objects.filter(job_id=job_id, contact_id__gt=chosen.after)
     if chosen.states:
         rows = rows.filter(state__in=_with_leased(chosen.states))
@@ -61,7 +64,7 @@ def people_page(job_id: int, chosen: PeopleFilter) -> list[PersonRow]:
             reason=Reason(reason),
             code=code or "",
             sent_at=sent_at,
-            not_before=not_before if state == RecipientState.PENDING else None,
+            not_before=not_before if state == RecipientState.PENDING and not_before > now else None,
             changed_at=changed_at,
         )
         for contact_id, name, phone, email, state, reason, code, sent_at, not_before, changed_at in rows.order_by(
