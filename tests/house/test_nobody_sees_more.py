@@ -5,11 +5,16 @@ import re
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from channels.routing import URLRouter
+from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import AnonymousUser, Group
 from django.core.cache import cache
 from django.test import Client as Browser
-from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, path, reverse
+from django.utils.module_loading import import_string
 
 from agency.admin.base import RecordAdmin
 from agency.api.root import api
@@ -138,10 +143,10 @@ def test_no_api_operation_shows_or_changes_a_strangers_client(world: World) -> N
     for person in strangers():
         _token, secret = make_token(person)
         browser = Browser(headers={"Authorization": f"Bearer {secret}", "Idempotency-Key": "k"})
-        for path, operations in schema["paths"].items():
-            address = path.format(**keys_of(world))
+        for template, operations in schema["paths"].items():
+            address = template.format(**keys_of(world))
             for method in operations:
-                body = BODIES.get(path.removeprefix("/api/v1"), {})
+                body = BODIES.get(template.removeprefix("/api/v1"), {})
                 if "contact" in body:
                     body = {**body, "contact": world.contact.pk, "sender": world.sender.pk}
                 answer = browser.generic(method.upper(), address, json.dumps(body), "application/json")
@@ -155,9 +160,36 @@ def test_no_api_operation_shows_or_changes_a_strangers_client(world: World) -> N
 
 
 def test_every_api_operation_asks_for_a_token_and_a_scope() -> None:
-    for path, operations in api.get_openapi_schema(path_prefix="/api/v1")["paths"].items():
+    for template, operations in api.get_openapi_schema(path_prefix="/api/v1")["paths"].items():
         for method, operation in operations.items():
-            assert operation["security"] == [{"TokenAuth": []}], (method, path)
+            assert operation["security"] == [{"TokenAuth": []}], (method, template)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_consumer_lets_a_stranger_in(world: World) -> None:
+    routes = URLRouter(
+        [path(route, import_string(consumer).as_asgi()) for route, consumer in settings.LIVE_PAGES.items()]
+    )
+    director = make_person("dora", Role.DIRECTOR)
+    for route in settings.LIVE_PAGES:
+        address = "/" + re.sub(r"<int:(\w+)>", lambda match: str(keys_of(world)[match[1]]), route)
+        if "<" in address:  # the address for all that does not exist
+            assert not async_to_sync(opens)(routes, "/live/nothing/", director)
+            continue
+        assert async_to_sync(opens)(routes, address, director)
+        for person in (AnonymousUser(), *strangers()):
+            assert not async_to_sync(opens)(routes, address, person), (address, person)
+
+
+async def opens(routes: Any, address: str, person: Any) -> bool:
+    """Whether somebody's socket is accepted."""
+    scope = {"type": "websocket", "path": address, "headers": [], "user": person}
+    socket: Any = ApplicationCommunicator(routes, scope)  # type: ignore[no-untyped-call]
+    await socket.send_input({"type": "websocket.connect"})
+    answer = await socket.receive_output(timeout=20)
+    await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+    await socket.wait(timeout=20)
+    return str(answer["type"]) == "websocket.accept"
 
 
 OPEN = {
