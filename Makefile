@@ -80,14 +80,13 @@ format: setup ## Put imports and code into the house style
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# On the durable servers: what is killed here must come back with everything it had confirmed.
-faults: setup ## Inject every fault of the engine's table (ROW=part of a name, REPEAT=20, SHORT=1 for the ones CI runs)
+# Both on durable servers: what is killed here must come back with everything it had confirmed. The table's own are apart from all others.
+faults: setup ## Inject every fault of the engine's table (ROW=one, REPEAT=20, SHORT=1 for the ones CI runs)
+ifeq ($(ROW)$(SHORT)$(REPEAT),)
 	@$(PYTHON) -m agency.embedded start main
-	@eval "$$($(PYTHON) -m agency.embedded urls main)"; round=0; \
-	while [ $$round -lt $(or $(REPEAT),1) ]; do round=$$((round + 1)); \
-		if [ $(or $(REPEAT),1) -gt 1 ]; then echo "Round $$round of $(REPEAT)"; fi; \
-		$(PYTHON) -m pytest tests/faults -m '$(if $(SHORT),faults and short,faults)' $(if $(ROW),-k '$(ROW)') $(ARGS) || exit 1; \
-	done
+	@eval "$$($(PYTHON) -m agency.embedded urls main)"; $(PYTHON) -m pytest tests/faults -m faults $(ARGS)
+endif
+	@$(PYTHON) -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHORT),--short)
 
 bench: setup ## Measure the engine beside the usual shape and the bare loop; writes benchmarks/results.json
 	@$(PYTHON) -m agency.embedded start main

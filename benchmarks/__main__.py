@@ -9,8 +9,9 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
+from agency.embedded.borrowing import drop_database, own_servers
 from agency.processes import ended_by_signals
-from benchmarks.stage import PEOPLE, drop_database, own_servers, running_provider
+from benchmarks.stage import PEOPLE, running_provider
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -21,13 +22,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sides", default="engine,bare,bare_product,usual,dramatiq,procrastinate")
     chosen = parser.parse_args()
-    addresses = own_servers()
+    own = own_servers("main", "batuta_bench", 5)
     # Django reads the environment that `own_servers` has just set, so what imports models is imported only now.
     measuring = importlib.import_module("benchmarks.measuring")
     with ended_by_signals(), running_provider() as provider:
-        rates = measuring.measure_sides(chosen.sides.split(","), chosen.rounds, addresses, provider, PEOPLE)
+        rates = measuring.measure_sides(chosen.sides.split(","), chosen.rounds, own, provider, PEOPLE)
         webhooks = importlib.import_module("benchmarks.webhooks").measure_webhooks()
-    drop_database()
+    drop_database(own)
     results = summary(rates) | webhooks
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     print(json.dumps(results, indent=2))

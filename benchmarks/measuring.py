@@ -8,21 +8,19 @@ from django.core.management import call_command
 
 from benchmarks.rounds import measure
 from benchmarks.sides import running
-from benchmarks.stage import Addresses
+from agency.embedded.borrowing import OwnServers
 
 django.setup()
 product = importlib.import_module("benchmarks.sides.engine")
 
 
-def measure_sides(
-    sides: list[str], rounds: int, addresses: Addresses, provider: str, people: int
-) -> dict[str, list[float]]:
+def measure_sides(sides: list[str], rounds: int, own: OwnServers, provider: str, people: int) -> dict[str, list[float]]:
     """Messages per second of each side, one figure a round."""
     call_command("migrate", verbosity=0)
     call_command("sync_schedules", verbosity=0)
     client = product.make_people(people)
     rates: dict[str, list[float]] = defaultdict(list)
-    url = addresses.database_url
+    url = own.database_url
     for number in range(1, rounds + 1):
         for side in sides:
             match side:

@@ -1,6 +1,7 @@
 """Private PostgreSQL 18 and Valkey 9 for this checkout, started where no DATABASE_URL / REDIS_URL is given.
 
-Without Django: the settings ask here for addresses before Django knows any. Two clusters by purpose: `main` (durable) and `test`.
+Without Django: the settings ask here for addresses before Django knows any. Three clusters by purpose: `main` (durable),
+`test` (fast), and `faults` (durable; the fault suite kills and restarts it).
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""`python -m agency.embedded start|stop|status|urls [main|test]`: the private servers from the command line.
+"""`python -m agency.embedded start|stop|status|urls [main|test|faults]`: the private servers from the command line.
 
 `urls` starts them too and prints what a shell can `eval`, so that a command can be pointed at one purpose's servers.
 """
@@ -42,7 +42,7 @@ def main() -> int:
     ]
     for fact in facts:
         print(
-            f"{fact.purpose:5} {fact.name:11} {f'running, process {fact.pid}' if fact.pid else 'not running'}, {fact.data_directory}"
+            f"{fact.purpose:6} {fact.name:11} {f'running, process {fact.pid}' if fact.pid else 'not running'}, {fact.data_directory}"
         )
     return 0 if all(fact.pid for fact in facts) else 3
 

@@ -22,8 +22,8 @@ if sys.platform != "win32":
     import fcntl
     import pwd
 
-Purpose = Literal["main", "test"]
-PURPOSES: tuple[Purpose, ...] = ("main", "test")
+Purpose = Literal["main", "test", "faults"]
+PURPOSES: tuple[Purpose, ...] = ("main", "test", "faults")
 
 _ROOT_HOME = Path("/var/lib/batuta")
 _LOCK_SECONDS = 180.0

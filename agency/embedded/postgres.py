@@ -32,7 +32,7 @@ _QUESTION = "SELECT current_setting('data_directory'), EXISTS (SELECT FROM pg_da
 
 
 class PostgresServer(PrivateServer):
-    """One cluster. `main` survives a power cut; `test` has fsync off and may not."""
+    """One cluster. `main` and `faults` survive a power cut; `test` has fsync off and may not."""
 
     name: ClassVar[str] = "PostgreSQL"
     program: ClassVar[str] = "postgres"
@@ -137,7 +137,7 @@ class PostgresServer(PrivateServer):
         """postgresql.conf for this machine: modest memory, few checkpoints, durable unless it is the test cluster."""
         memory = psutil.virtual_memory().total // 1_048_576  # MB
         room = shutil.disk_usage(self.directory).free // 1_048_576
-        durable = self.purpose == "main"
+        durable = self.purpose != "test"
         shared_buffers = max(32, min(512 if durable else 256, memory // 16))
         settings: dict[str, str | int] = {
             "listen_addresses": "",

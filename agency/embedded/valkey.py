@@ -18,7 +18,7 @@ _ATTEMPTS = 5
 
 
 class ValkeyServer(PrivateServer):
-    """One Valkey. `main` writes its log every second (AOF everysec); `test` never waits for the disk. Nothing is ever evicted."""
+    """One Valkey. `main` and `faults` write their log every second (AOF everysec); `test` never waits for the disk. Nothing is ever evicted."""
 
     name: ClassVar[str] = "Valkey"
     program: ClassVar[str] = "valkey-server"
@@ -101,7 +101,7 @@ class ValkeyServer(PrivateServer):
             "set-proc-title": "no",
             "databases": "16",
             "appendonly": "yes",
-            "appendfsync": "everysec" if self.purpose == "main" else "no",
+            "appendfsync": "no" if self.purpose == "test" else "everysec",
             "save": '""',  # the append-only file is the one copy on disk
             "maxmemory-policy": "noeviction",  # a queue that forgets is worse than one that refuses
             "ignore-warnings": "ARM64-COW-BUG",

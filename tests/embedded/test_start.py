@@ -122,8 +122,8 @@ def test_command_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     code, said = run("start", "test")
     postgres, valkey = pids(home, "test")
     lines = [
-        f"test  PostgreSQL  running, process {postgres}, {home.path}/test/postgres",
-        f"test  Valkey      running, process {valkey}, {home.path}/test/valkey",
+        f"test   PostgreSQL  running, process {postgres}, {home.path}/test/postgres",
+        f"test   Valkey      running, process {valkey}, {home.path}/test/valkey",
     ]
     assert (code, said.splitlines()) == (0, lines)
     found = urls("test", home)
@@ -133,11 +133,12 @@ def test_command_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         f"REDIS_URL={found.redis_url}",
     ]
     idle = [
-        f"main  PostgreSQL  not running, {home.path}/main/postgres",
-        f"main  Valkey      not running, {home.path}/main/valkey",
+        f"main   PostgreSQL  not running, {home.path}/main/postgres",
+        f"main   Valkey      not running, {home.path}/main/valkey",
     ]
+    unused = [line.replace("main  ", "faults", 1).replace("/main/", "/faults/") for line in idle]
     code, said = run("status")
-    assert (code, said.splitlines()) == (3, idle + lines)
+    assert (code, said.splitlines()) == (3, idle + lines + unused)
     assert run("stop", "main") == (0, "")
     assert run("stop") == (0, "stopped PostgreSQL (test)\nstopped Valkey (test)\n")
     assert run("stop") == (0, "")
@@ -147,7 +148,7 @@ def test_command_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_nothing_is_made_by_asking(home: Home) -> None:
     assert stop(home=home) == []
-    assert [fact.pid for fact in embedded.status(home)] == [0, 0, 0, 0]
+    assert [fact.pid for fact in embedded.status(home)] == [0] * 6
     assert not home.path.exists()
 
 

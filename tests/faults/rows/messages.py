@@ -1,0 +1,167 @@
+"""Celery messages that come twice, never come, or kill whoever reads them."""
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+
+from automations.models import Slot
+from automations.states import SlotState
+from messaging.models import Wave
+from messaging.operations import waves
+from messaging.states import WaveState
+from tests.faults.ground import Ground
+from tests.faults.poison import TASK
+from tests.faults.rows.clock import forget_schedules, make_slots
+from tests.faults.rows.processes import under_way
+from tests.faults.table import Broken, fault
+from tests.faults.trial import Trial
+from tests.faults.waiting import wait_for
+
+
+@fault(
+    "commit_before_publish",
+    injects="the process is lost between its commit and the publishing: of a job's start, and of an opened wave",
+    holds="the tick starts the job; the sweep closes the wave nobody works on and the job goes on",
+    seconds=30,
+)
+def commit_before_publish(ground: Ground) -> float:
+    """This process plays the lost one."""
+    quiet = ground.trial(200, start=False)
+    began = time.monotonic()
+    quiet.start(announce=False)
+    wait_for("a job without its nudge starts", 20, lambda: quiet.accepted() > 0)
+    started = time.monotonic() - began
+    ground.settle(quiet)
+
+    trial = ground.trial(1_000, start=False)
+    ground.end("worker")
+    trial.start()
+    with transaction.atomic():
+        opened = waves._open_waves()
+    if not any(Wave.objects.filter(pk=wave.wave_id, job_id=trial.job_id).exists() for wave in opened):
+        raise Broken("no wave was opened")
+    ground.start_worker()
+    began = time.monotonic()
+    wait_for("the sweep repairs it", 60, ground.alive(lambda: trial.accepted() > 0))
+    took = time.monotonic() - began
+    ground.settle(trial)
+    return max(started, took)
+
+
+def queued_batches(ground: Ground, trial: Trial) -> list[str]:
+    """The raw messages of the trial's wave in the queue of the senders, who are all ended."""
+    wait_for("a wave is published", 30, lambda: _open_wave(trial) is not None)
+    wave = _open_wave(trial)
+    assert wave is not None
+    with ground.redis() as client:
+        wait_for("its batches are queued", 30, lambda: _llen(client, "send") >= wave.batches)
+        found: Any = client.lrange("send", 0, -1)
+    return [raw for raw in found if json.loads(raw)["headers"]["task"] == "messaging.send_batch"]
+
+
+def _llen(client: Any, queue: str) -> int:
+    return int(client.llen(queue))
+
+
+def _open_wave(trial: Trial) -> Wave | None:
+    return Wave.objects.filter(job_id=trial.job_id, state=WaveState.OPEN).first()
+
+
+@fault(
+    "duplicate_tasks",
+    injects="every batch of a wave delivered twice; a part of the chord lost; the chord's body lost, and delivered twice",
+    holds="effects once; each wave closed exactly once, with or without its body",
+    seconds=30,
+)
+def duplicate_tasks(ground: Ground) -> float:
+    """Messages are changed in the queue while nobody reads it."""
+    twice = ground.trial(600, per_second=None, start=False)
+    ground.end_senders()
+    twice.start()
+    raws = queued_batches(ground, twice)
+    wave = _open_wave(twice)
+    assert wave is not None
+    with ground.redis() as client:
+        client.lpush("send", *raws)
+    for _ in range(2):
+        current_app.send_task("messaging.close_wave", args=(wave.pk,))
+        current_app.send_task("messaging.dispatch_jobs")
+        current_app.send_task("messaging.sweep_jobs")
+    ground.start_senders()
+    ground.settle(twice)
+
+    part = ground.trial(600, per_second=None, start=False)
+    ground.end_senders()
+    part.start()
+    raws = queued_batches(ground, part)
+    with ground.redis() as client:
+        client.lrem("send", 1, raws[0])
+    ground.start_senders()
+    first = _closed_after(ground, part)
+    ground.settle(part)
+
+    body = ground.trial(600, per_second=None, start=False)
+    ground.end_senders()
+    body.start()
+    queued_batches(ground, body)
+    ground.end("worker")
+    ground.start_senders()
+    wait_for("all was sent", 60, lambda: body.accepted() == 600)
+    with ground.redis() as client:
+        wait_for("the body is queued", 30, lambda: bool(_bodies(client)))
+        for raw in _bodies(client):
+            client.lrem("critical", 1, raw)
+    ground.start_worker()
+    second = _closed_after(ground, body)
+    ground.settle(body)
+    return max(first, second)
+
+
+def _closed_after(ground: Ground, trial: Trial) -> float:
+    """Wait until the first wave is closed; the seconds from the last batch's last sign to the closing."""
+    closed = Wave.objects.filter(job_id=trial.job_id, number=1, state=WaveState.CLOSED)
+    wait_for("the wave is closed", 70, ground.alive(closed.exists))
+    wave = closed.get()
+    assert wave.closed_at is not None
+    return float((wave.closed_at - wave.touched_at).total_seconds())
+
+
+def _bodies(client: Any) -> list[str]:
+    return [
+        raw for raw in client.lrange("critical", 0, -1) if json.loads(raw)["headers"]["task"] == "messaging.close_wave"
+    ]
+
+
+@fault(
+    "poison",
+    injects="a scheduled task that kills its process with -9 each time it runs, beside a campaign",
+    holds="quarantined as failed after three attempts; the campaign and other slots go on",
+    seconds=180,
+)
+def poison(ground: Ground) -> float:
+    """The slot is tried three times, each time its worker's child dies; then it is a dead letter that a person may retry."""
+    ground.end("worker")
+    ground.start_worker("--include", "tests.faults.poison")
+    mark = make_slots(1, timedelta(seconds=1), task=TASK)
+    harmless = make_slots(20, timedelta(seconds=3))
+    trial = ground.trial(2_000, per_second=60)
+    under_way(ground, trial, 100)
+    slot = Slot.objects.filter(key__startswith=mark)
+    wait_for("the poison is claimed", 60, ground.alive(lambda: slot.filter(attempt__gte=1).exists()))
+    began = time.monotonic()
+    wait_for("the poison is quarantined", 360, ground.alive(lambda: slot.filter(state=SlotState.FAILED).exists()))
+    took = time.monotonic() - began
+    ground.settle(trial)
+    others = Slot.objects.filter(key__startswith=harmless)
+    wait_for("the other slots ran", 90, ground.alive(lambda: others.filter(state=SlotState.DONE).count() == 20))
+    forget_schedules(mark, harmless)
+    ground.end("worker")
+    ground.start_worker()
+    attempts = slot.values_list("attempt", flat=True).get()
+    if attempts != 3:
+        raise Broken(f"the poison was tried {attempts} times, three were promised")
+    return took
