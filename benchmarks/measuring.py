@@ -6,9 +6,9 @@ from collections import defaultdict
 import django
 from django.core.management import call_command
 
+from agency.embedded.borrowing import OwnServers
 from benchmarks.rounds import measure
 from benchmarks.sides import running
-from agency.embedded.borrowing import OwnServers
 
 django.setup()
 product = importlib.import_module("benchmarks.sides.engine")
