@@ -57,6 +57,7 @@ class ValkeyServer(PrivateServer):
             retry=Retry(NoBackoff(), 0),  # the default waits for seconds, and whoever asks here has a loop of his own
         )
         try:
+            client.ping()  # refused while it still reads its log, unlike the questions below
             config: Any = client.config_get("dir", "port")
             server: Any = client.info("server")
         except redis.AuthenticationError as error:
