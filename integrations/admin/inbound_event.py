@@ -9,14 +9,14 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from agency.admin.base import PERSONAL, RecordAdmin
-from agency.admin.buttons import OperationButton
+from agency.admin.buttons import ButtonForm, OperationButton
 from agency.kit.actor import Actor
 from agency.rules.masking import HIDDEN, masked
 from integrations.models import Connection, InboundEvent
-from integrations.operations.inbound_events import replay_inbound_event
+from integrations.operations.inbound_events import replay_failed_events, replay_inbound_event
 from integrations.registry import manifests
 from integrations.selectors.inbound_events import visible_inbound_events
 from integrations.states import InboundState
@@ -25,12 +25,34 @@ from integrations.webhooks.request import UnreadablePayload
 
 READ_BODY = "integrations.read_inbound_body"
 REPLAY = "integrations.replay_inbound_event"
+AT_ONCE = 1_000  # dead letters replayed by one press
 SHOWN = 20_000  # characters of a body on the page
 
 
 def _replay(actor: Actor, event: InboundEvent, answers: Mapping[str, Any]) -> str:
     replay_inbound_event(actor=actor, inbound_event_id=event.pk)
     return _("The event is tried again.")
+
+
+class ReplayFailed(ButtonForm):
+    """The oldest dead letters that the reader sees."""
+
+    def clean(self) -> dict[str, Any]:
+        """Add their ids to the answers."""
+        failed = visible_inbound_events(self.user).filter(state=InboundState.FAILED)
+        ids = list(failed.order_by("received_on", "pk").values_list("pk", flat=True)[:AT_ONCE])
+        return {**(super().clean() or {}), "ids": ids}
+
+
+def _replay_failed(actor: Actor, record: None, answers: Mapping[str, Any]) -> str:
+    number = replay_failed_events(actor=actor, inbound_event_ids=answers["ids"])
+    return ngettext("%(number)d event is tried again.", "%(number)d events are tried again.", number) % {
+        "number": number
+    }
+
+
+def _replay_failed_warning(record: None) -> str:
+    return _("Up to %(number)d failed events, the oldest first, are tried again.") % {"number": AT_ONCE}
 
 
 class ServiceFilter(admin.SimpleListFilter):
@@ -67,6 +89,16 @@ class InboundEventAdmin(RecordAdmin):
             REPLAY,
             run=_replay,
             shown=lambda event: event.state in (InboundState.FAILED, InboundState.IGNORED),
+        ),
+    )
+    list_buttons = (
+        OperationButton(
+            "replay-failed",
+            gettext_lazy("Replay failed events"),
+            REPLAY,
+            run=_replay_failed,
+            form=ReplayFailed,
+            warning=_replay_failed_warning,
         ),
     )
 

@@ -156,6 +156,28 @@ def fail_inbound_event(*, lease: int, event: ClaimedEvent, error: str, is_final:
 
 
 @transaction.atomic
+def replay_failed_events(*, actor: Actor, inbound_event_ids: Sequence[int], why: str = "") -> int:
+    """Let those of these deliveries that are dead letters be tried again; returns how many. One audit entry for all."""
+    failed = InboundEvent.objects.select_for_update().defer("body")
+    events = list(failed.filter(pk__in=inbound_event_ids, state=InboundState.FAILED).order_by("pk"))
+    if not events:
+        return 0
+    InboundEvent.objects.filter(pk__in=[event.pk for event in events]).update(
+        state=InboundState.RECEIVED, attempt=0, lease=None, leased_until=None, error=None
+    )
+    record_audit(
+        actor=actor,
+        action="replay_failed_events",
+        subject=events[0],
+        before={"state": InboundState.FAILED.name.lower()},
+        after={"state": InboundState.RECEIVED.name.lower(), "number": len(events), "last": events[-1].pk},
+        why=why,
+    )
+    enqueue_after_commit("integrations.dispatch_inbound")
+    return len(events)
+
+
+@transaction.atomic
 def replay_inbound_event(*, actor: Actor, inbound_event_id: int, why: str = "") -> InboundEvent:
     """Let a dead letter or an ignored delivery be tried again from the start.
 

@@ -14,6 +14,7 @@ from integrations.models import Connection
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 3.0  # a changed or disabled connection is noticed within this time
+READ_SECONDS = 10.0  # after which a silent database counts as away
 MISS_SECONDS = 0.25  # unknown keys cause at most one query in this time, however many they are
 READ = "SELECT id, service, name, key, settings, sealed_secrets FROM integrations_connection WHERE enabled"
 
@@ -73,7 +74,8 @@ class KnownConnections:
                 raise
 
     async def _reread(self) -> None:
-        rows = await self._read()
+        async with asyncio.timeout(READ_SECONDS):
+            rows = await self._read()
         self._rows = {row[3]: row for row in rows}
         self._opened = {key: known for key, known in self._opened.items() if key in self._rows}
         self._read_at = time.monotonic()

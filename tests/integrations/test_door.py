@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from integrations.states import InboundState
 from integrations.webhooks import group_commit, known_connections
 from integrations.webhooks.database import connect
 from integrations.webhooks.group_commit import Delivery, GroupCommit, Unstorable
-from integrations.webhooks.nudges import Nudger
+from integrations.webhooks.nudges import PAUSE_SECONDS, Nudger
 from integrations.webhooks.tally import Tally
 from tests.integrations import signing
 from tests.integrations.inbound_records import connections as connections
@@ -391,8 +392,9 @@ def test_nudges_follow_commits_at_a_bounded_rate(connections: Connections) -> No
             while len(nudges) < 2:
                 await asyncio.sleep(0.01)
 
+    began = time.monotonic()
     run(steps, nudge)
-    assert 2 <= len(nudges) <= 4
+    assert 2 <= len(nudges) <= (time.monotonic() - began) / PAUSE_SECONDS + 1
 
 
 def test_a_slow_broker_holds_up_no_answer() -> None:
@@ -460,9 +462,16 @@ def test_the_lifespan_of_the_server_closes_the_door(connections: Connections) ->
         assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
     asyncio.run(whole())
+    ends = time.monotonic() + 10
+    while open_backends():  # PostgreSQL needs a moment to notice
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def open_backends() -> int:
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE application_name = 'batuta webhook door' AND datname = current_database()"
         )
-        assert cursor.fetchone() == (0,)
+        return int(cursor.fetchone()[0])

@@ -109,6 +109,21 @@ def test_replay_asks_once_and_calls_the_operation(event: InboundEvent, client_re
     assert again.status_code == 200 and AuditEntry.objects.filter(action="replay_inbound_event").count() == 1
 
 
+def test_all_dead_letters_that_one_sees_are_replayed_at_once(event: InboundEvent, client_record: Client) -> None:
+    own, foreign = Connection.objects.get(pk=event.connection_id), Connection.objects.create(service="resend", name="X")
+    others = [make_event(own, f"own-{n}", state=InboundState.FAILED, error="e") for n in range(2)]
+    done = make_event(own, "done", state=InboundState.DONE)
+    hidden = make_event(foreign, "hidden", state=InboundState.FAILED, error="e")
+    browser = browser_of(make_person("tina", Role.TECH, client_record))
+    answer = browser.post(reverse("admin:integrations_inboundevent_list_do", args=("replay-failed",)), follow=True)
+    assert answer.status_code == 200
+    states = dict(InboundEvent.objects.values_list("pk", "state"))
+    assert [states[each.pk] for each in (event, *others)] == [InboundState.RECEIVED] * 3
+    assert (states[done.pk], states[hidden.pk]) == (InboundState.DONE, InboundState.FAILED)
+    entry = AuditEntry.objects.get(action="replay_failed_events")
+    assert entry.after == {"state": "received", "number": 3, "last": others[-1].pk}
+
+
 def test_a_reader_without_the_permission_cannot_replay(event: InboundEvent, client_record: Client) -> None:
     manager = make_person("mara", Role.ACCOUNT_MANAGER)
     ClientGrant.objects.create(user=manager, client=client_record)
