@@ -2,10 +2,13 @@
 
 import io
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client as Browser
@@ -107,3 +110,16 @@ def test_doctor_says_what_to_do_and_prints_keys() -> None:
     keys = io.StringIO()
     call_command("doctor", "--keys", stdout=keys)
     assert re.fullmatch(r"SECRET_KEY=\S{60,}\nENCRYPTION_KEYS=\S{44}\n", keys.getvalue())
+
+
+def test_keys_are_printed_before_production_has_any() -> None:
+    bare = {"PATH": "", "DJANGO_SETTINGS_MODULE": "agency.settings.production"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "doctor", "--keys"],
+        cwd=django_settings.BASE_DIR,
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.fullmatch(r"SECRET_KEY=\S{60,}\nENCRYPTION_KEYS=\S{44}\n", done.stdout)

@@ -1,12 +1,11 @@
 """Look at everything Batuta depends on and say what to do: `manage.py doctor`."""
 
-import secrets
 from typing import Any
 
-from cryptography.fernet import Fernet
 from django.core.management.base import BaseCommand, CommandParser
 
 from agency.kit.health import Finding, Health, run_checks
+from agency.kit.keys import fresh_keys
 
 SIGNS = {Health.OK: "ok      ", Health.DEGRADED: "look    ", Health.FAILED: "FAILED  "}
 
@@ -22,8 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["keys"]:
-            self.stdout.write(f"SECRET_KEY={secrets.token_urlsafe(50)}")
-            self.stdout.write(f"ENCRYPTION_KEYS={Fernet.generate_key().decode()}")
+            self.stdout.write(fresh_keys())
             return
         found = run_checks()
         for name, finding in found.items():
