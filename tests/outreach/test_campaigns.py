@@ -269,6 +269,34 @@ def test_a_finished_job_completes_the_campaign(agency: Agency) -> None:
     assert audit(campaign) == ["create_campaign", "start_campaign", "finish_campaign"]
 
 
+def test_a_job_that_runs_again_reopens_its_run(agency: Agency) -> None:
+    """Dead letters that are tried again make a finished job run."""
+    agency.people(1)
+    campaign = agency.campaign()
+    execution = start_campaign(campaign_id=campaign.pk, actor=ACTOR)
+    prepare_execution(execution_id=execution.pk)
+    finish(execution)
+    finish_executions()
+    SendJob.objects.filter(pk=execution.job_id).update(state=JobState.RUNNING, finished_at=None)
+    assert finish_executions() == 0
+    execution.refresh_from_db()
+    campaign.refresh_from_db()
+    assert (execution.state, execution.finished_at) == (ExecutionState.RUNNING, None)
+    assert campaign.state == CampaignState.RUNNING
+    pause_campaign(campaign_id=campaign.pk, actor=ACTOR)
+    assert SendJob.objects.get(pk=execution.job_id).state == JobState.PAUSED
+    resume_campaign(campaign_id=campaign.pk, actor=ACTOR)
+    finish(execution)
+    assert finish_executions() == 1
+    assert audit(campaign)[2:] == [
+        "finish_campaign",
+        "reopen_campaign",
+        "pause_campaign",
+        "resume_campaign",
+        "finish_campaign",
+    ]
+
+
 def test_a_schedule_once(agency: Agency) -> None:
     agency.people(1)
     campaign = agency.campaign()

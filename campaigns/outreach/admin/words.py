@@ -235,6 +235,7 @@ ACTION_WORDS: Mapping[str, str | Promise] = {
     "cancel_campaign": gettext_lazy("cancelled it"),
     "change_campaign_limits": gettext_lazy("changed its limits"),
     "finish_campaign": gettext_lazy("a run ended"),
+    "reopen_campaign": gettext_lazy("a run goes on: failed messages are tried again"),
     "miss_slot": gettext_lazy("could not start at the scheduled time"),
     "archive_campaign": gettext_lazy("archived it"),
 }

@@ -78,7 +78,10 @@ def prepare_execution(*, execution_id: int) -> None:
 
 
 def finish_executions() -> int:
-    """Close executions whose job has ended, and nudge those whose audience is not written yet. Returns how many were closed."""
+    """Close executions whose job has ended, open those whose job runs again, and nudge those whose audience is not written yet.
+
+    Returns how many were closed.
+    """
     closed = 0
     waiting = Execution.objects.filter(state__in=OPEN_EXECUTIONS).values_list(
         "pk", "job__state", "job__audience_complete"
@@ -88,14 +91,44 @@ def finish_executions() -> int:
             closed += _finish(execution_id)
         elif not complete:
             enqueue(PREPARE, execution_id)
+    revived = Execution.objects.filter(state=ExecutionState.COMPLETED, job__state=JobState.RUNNING)
+    for execution_id in revived.order_by("pk").values_list("pk", flat=True):
+        _reopen(execution_id)
     return closed
+
+
+def _locked(execution_id: int) -> tuple[Campaign, Execution]:
+    """An execution and its campaign, locked in the order every operation uses."""
+    campaign_id = Execution.objects.values_list("campaign_id", flat=True).get(pk=execution_id)
+    campaign = Campaign.objects.select_for_update(of=("self",)).select_related("client").get(pk=campaign_id)
+    return campaign, Execution.objects.select_for_update(of=("self",)).select_related("job").get(pk=execution_id)
+
+
+@transaction.atomic
+def _reopen(execution_id: int) -> None:
+    """A person has asked for a finished job's dead letters to be tried again: its run goes on, unless a later one is open already."""
+    campaign, execution = _locked(execution_id)
+    if execution.state != ExecutionState.COMPLETED or execution.job.state != JobState.RUNNING:
+        return
+    if Execution.objects.filter(campaign=campaign, state__in=OPEN_EXECUTIONS).exists():
+        return
+    execution.state, execution.finished_at = ExecutionState.RUNNING, None
+    execution.save(update_fields=["state", "finished_at"])
+    before, campaign.state = campaign.state, CampaignState.RUNNING
+    campaign.save(update_fields=["state"])
+    record_audit(
+        actor=ACTOR,
+        action="reopen_campaign",
+        subject=campaign,
+        client=campaign.client,
+        before={"state": before},
+        after={"state": campaign.state, "execution": execution.number},
+    )
 
 
 @transaction.atomic
 def _finish(execution_id: int) -> int:
-    campaign_id = Execution.objects.values_list("campaign_id", flat=True).get(pk=execution_id)
-    campaign = Campaign.objects.select_for_update(of=("self",)).select_related("client").get(pk=campaign_id)
-    execution = Execution.objects.select_for_update(of=("self",)).select_related("job").get(pk=execution_id)
+    campaign, execution = _locked(execution_id)
     if execution.state not in OPEN_EXECUTIONS or execution.job.state not in (JobState.FINISHED, JobState.CANCELLED):
         return 0
     finished = execution.job.state == JobState.FINISHED

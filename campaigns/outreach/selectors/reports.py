@@ -188,10 +188,17 @@ def recipients_csv(execution: Execution, attributes: Sequence[str] = ()) -> Iter
         _("replied"),
     ]
     yield "\ufeff" + _lines([[*header, *attributes]])
+    words = _Words(
+        states={state.value: str(state.label) for state in RecipientState},
+        reasons={reason.value: str(reason.label) if reason else "" for reason in Reason},
+        yes=_("yes"),
+        no=_("no"),
+        zone=timezone.get_current_timezone(),
+    )
     after = (0, -1)
     while rows := _page(execution.job_id, after):
         after = (rows[-1][0], rows[-1][1])
-        yield _lines([_cells(row, attributes) for row in rows])
+        yield _lines([_cells(row, attributes, words) for row in rows])
 
 
 def _page(job_id: int, after: tuple[int, int]) -> list[tuple[Any, ...]]:
@@ -205,7 +212,18 @@ def _page(job_id: int, after: tuple[int, int]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def _cells(row: tuple[Any, ...], attributes: Sequence[str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What every row of a file needs in the reader's language and zone, looked up once."""
+
+    states: Mapping[int, str]
+    reasons: Mapping[int, str]
+    yes: str
+    no: str
+    zone: dt.tzinfo
+
+
+def _cells(row: tuple[Any, ...], attributes: Sequence[str], words: _Words) -> list[str]:
     _contact, _step, name, phone, email, state, reason, code, sent_at, changed_at, values = row
     known = orjson.loads(values) if attributes and values else {}
     replied = state in (RecipientState.REPLIED, RecipientState.COMPLETED)
@@ -213,18 +231,18 @@ def _cells(row: tuple[Any, ...], attributes: Sequence[str]) -> list[str]:
         name or "",
         phone or "",
         email or "",
-        str(RecipientState(state).label),
-        str(Reason(reason).label) if reason else "",
+        words.states[state],
+        words.reasons[reason],
         code or "",
-        _time(sent_at),
-        _time(changed_at),
-        _("yes") if replied else _("no"),
+        _time(sent_at, words.zone),
+        _time(changed_at, words.zone),
+        words.yes if replied else words.no,
         *("" if known.get(key) is None else str(known[key]) for key in attributes),
     ]
 
 
-def _time(moment: dt.datetime | None) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+def _time(moment: dt.datetime | None, zone: dt.tzinfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
