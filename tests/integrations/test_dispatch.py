@@ -14,7 +14,7 @@ from django.utils import timezone
 from agency.kit.actor import Actor
 from agency.kit.errors import OperationRefused
 from agency.models import AuditEntry
-from integrations import inbound
+from integrations import inbound, tasks
 from integrations.events import ConnectionEvent, MessageEvent, ReceivedEvent, ReceivedFact
 from integrations.health import HealthState
 from integrations.models import Connection, InboundEvent
@@ -260,6 +260,19 @@ def test_the_time_budget_leaves_the_rest_to_the_next_nudge(connections: dict[str
     store(connections[WHATSAPP], statuses("a"))
     assert dispatch_inbound(Sink(), budget_seconds=0) is True
     assert dispatch_inbound(Sink()) is False
+
+
+def test_the_task_wakes_itself_while_rows_may_be_left(
+    connections: dict[str, Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ignored,) = store(connections[WHATSAPP], b'{"entry": []}')
+    nudges: list[str] = []
+    monkeypatch.setattr(tasks, "enqueue", nudges.append)
+    tasks.dispatch_inbound()
+    assert (state_of(ignored)[0], nudges) == (InboundState.IGNORED, [])
+    monkeypatch.setattr(tasks, "dispatch_due_events", lambda deliver: True)
+    tasks.dispatch_inbound()
+    assert nudges == ["integrations.dispatch_inbound"]
 
 
 def test_replay_starts_again_and_is_audited(connections: dict[str, Connection]) -> None:
