@@ -53,6 +53,10 @@ def test_compose_runs_the_processes_of_the_procfile(compose: dict[str, Any], pro
     assert set(procfile) == {"release", *PROCESSES}
     assert {name: services[name]["command"] for name in PROCESSES} == {name: procfile[name] for name in PROCESSES}
     assert services["migrate"]["command"] == procfile["release"]
+    steps = shlex.split(procfile["release"])[2].split(" && ")
+    unit = (ROOT / "deploy" / "systemd" / "batuta-migrate.service").read_text()
+    assert re.findall(r"^ExecStart=/srv/batuta/.venv/bin/(.+)$", unit, re.MULTILINE) == steps
+    assert steps == ["python manage.py migrate --noinput", "python manage.py sync_schedules"]
     assert services["beat"]["deploy"]["replicas"] == 2
     assert "profiles" not in {key for name in PROCESSES for key in services[name]}
     profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
