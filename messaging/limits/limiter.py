@@ -34,6 +34,11 @@ class SenderLimits:
     per_hour: int = 0
     per_day: int = 0
 
+    @property
+    def bounded(self) -> bool:
+        """Whether any limit holds."""
+        return bool(self.per_second or self.per_minute or self.per_hour or self.per_day)
+
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:

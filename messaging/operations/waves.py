@@ -20,6 +20,7 @@ BATCH_SIZE = 1_000
 MAX_BATCHES = 64
 DISPATCH_LOCK = 0x62617475  # advisory lock: one dispatcher at a time, whoever called it
 STALE_SECONDS = 20  # a wave nobody touched for so long has lost its batches or its body
+SPENT_SECONDS = 1  # how soon a job is looked at again whose senders are busy with other jobs
 IDLE_SECONDS = 30  # how soon a job without an active sender is looked at again
 
 
@@ -61,11 +62,17 @@ def _open_waves() -> list[OpenedWave]:
     served = forgotten(fleet.served(), {job.client_id for job in waiting})
     turn = fleet.turn()
     opened: list[OpenedWave] = []
+    promised = _promised()
+    spent: set[tuple[int, ...]] = set()
+    put_off: list[int] = []
     while waiting and room > 0:
         chosen = next_job(waiting, served, turn)
         waiting.remove(chosen)
+        if tuple(jobs[chosen.job_id].sender_ids) in spent:
+            put_off.append(chosen.job_id)
+            continue
         try:
-            wave = _open_wave(jobs[chosen.job_id], room, fleet_rate)
+            wave = _open_wave(jobs[chosen.job_id], room, fleet_rate, promised, spent)
         except limiter.LimiterUnavailable:
             break  # nothing can be granted now; the next tick asks again
         if wave is not None:
@@ -74,8 +81,23 @@ def _open_waves() -> list[OpenedWave]:
             room -= size
             served[chosen.client_id] = served.get(chosen.client_id, 0) + size
             turn += 1
+    if put_off:
+        SendJob.objects.filter(pk__in=put_off).update(next_wave_at=Now() + timedelta(seconds=SPENT_SECONDS))
     fleet.remember(served, turn)
     return opened
+
+
+def _promised() -> dict[int, float]:
+    """Rows in open waves by sender, each wave shared evenly between its job's senders."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT sender_id, sum(w.size::float / cardinality(j.sender_ids)) FROM messaging_wave w JOIN messaging_sendjob j ON j.id = w.job_id,
+                 unnest(j.sender_ids) AS sender_id
+            WHERE w.state = 1 GROUP BY sender_id
+            """
+        )
+        return {sender_id: float(number) for sender_id, number in cursor.fetchall()}
 
 
 def _in_flight() -> int:
@@ -85,8 +107,14 @@ def _in_flight() -> int:
     return int(number)
 
 
-def _open_wave(job: SendJob, room: int, fleet_rate: float) -> OpenedWave | None:
-    """Open one wave of a job, or write when to look again, or finish the job."""
+def _open_wave(
+    job: SendJob, room: int, fleet_rate: float, promised: dict[int, float], spent: set[tuple[int, ...]]
+) -> OpenedWave | None:
+    """Open one wave of a job, or write when to look again, or finish the job.
+
+    `promised` is what open waves already want of each sender: jobs that share a slow number share what it can send, so that together they
+    hold neither the fleet's room nor its processes. Senders found to have nothing left are noted in `spent`.
+    """
     senders = list(active_senders(job))
     if not senders:
         _look_again(job, IDLE_SECONDS)
@@ -97,10 +125,19 @@ def _open_wave(job: SendJob, room: int, fleet_rate: float) -> OpenedWave | None:
     if allowed.total == 0:
         _look_again(job, min(max(allowed.wait, 0.2), 60))
         return None
+    free = {
+        sender_id: max(0, number - math.ceil(promised.get(sender_id, 0.0))) if limits[sender_id].bounded else number
+        for sender_id, number in allowed.senders.items()
+    }
+    most = sum(free.values())
+    if most == 0:
+        spent.add(tuple(job.sender_ids))
+        _look_again(job, SPENT_SECONDS)
+        return None
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM (SELECT 1 FROM messaging_recipient WHERE job_id = %s AND state = 0 AND not_before <= now() LIMIT %s) AS due",
-            [job.pk, allowed.total],
+            [job.pk, most],
         )
         (due,) = cursor.fetchone()
     if due == 0:
@@ -111,6 +148,8 @@ def _open_wave(job: SendJob, room: int, fleet_rate: float) -> OpenedWave | None:
     sizes = tuple(due // batches + (1 if n < due % batches else 0) for n in range(batches))
     wave = Wave.objects.create(job=job, number=job.waves_opened + 1, size=due, batches=batches)
     SendJob.objects.filter(pk=job.pk).update(waves_opened=F("waves_opened") + 1, next_wave_at=None)
+    for sender_id in job.sender_ids:
+        promised[sender_id] = promised.get(sender_id, 0.0) + due / len(job.sender_ids)
     return OpenedWave(wave.pk, sizes)
 
 

@@ -7,7 +7,7 @@ import pytest
 from integrations.models import Connection
 from integrations.operations.connections import create_connection
 from messaging.limits import limiter
-from messaging.models import Consent, Recipient, Sender, SendJob, Suppression
+from messaging.models import Consent, Recipient, Sender, SendJob, Suppression, Wave
 from messaging.operations.claiming import claim_chunk
 from messaging.operations.deliveries import StatusReport, apply_status_reports
 from messaging.operations.jobs import cancel_job, pause_job, resume_job, skip_cancelled
@@ -285,3 +285,18 @@ def test_a_connection_that_cannot_be_opened_stops_its_sender_and_not_the_others(
     lost.refresh_from_db()
     assert lost.state == "restricted"
     assert states(job) == {"sent": 4}
+
+
+def test_jobs_that_share_a_slow_number_do_not_take_the_fleet_from_the_others(world: World) -> None:
+    slow, quick = world.senders[0], world.senders[1]
+    slow.per_second = 1
+    slow.save()
+    crowd = [world.job(world.people(10), sender_ids=[slow.pk]) for _ in range(30)]
+    large = world.job(world.people(700), sender_ids=[quick.pk])
+    dispatch_jobs()
+    waves = Wave.objects.filter(job__in=crowd)
+    assert (
+        sum(waves.values_list("size", flat=True)) <= 6
+    )  # what one message a second comes to in five seconds, and the first
+    assert SendJob.objects.filter(pk__in=[job.pk for job in crowd], next_wave_at__isnull=True).count() == waves.count()
+    assert Wave.objects.get(job=large).size == 700
