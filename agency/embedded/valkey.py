@@ -3,6 +3,7 @@
 import secrets
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from agency.embedded.records import processes_in, same_directory
 from agency.embedded.server import Answer, PrivateServer, Silence
 
 _ATTEMPTS = 5
+_RELEASE_SECONDS = 2.0
 
 
 class ValkeyServer(PrivateServer):
@@ -116,18 +118,31 @@ class ValkeyServer(PrivateServer):
         )
 
     def _last_port(self) -> int | None:
-        """The port of the last start, if it is still free."""
+        """The port of the last start, if it is free. A killed server's threads may hold it for a moment after the process is gone."""
         try:
             port = int(self.port_path.read_text("utf-8"))
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-        except (OSError, ValueError, OverflowError):
+        except (OSError, ValueError):
             return None
+        deadline = time.monotonic() + _RELEASE_SECONDS
+        while not _is_free(port):
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.02)
         return port
 
     def _port_was_taken(self) -> bool:
         return "Address already in use" in self.explain()
+
+
+def _is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _free_port() -> int:
