@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 READY = "limits:ready"
 HOUR_BUCKETS, HOUR_MS = 60, 3_600_000
 DAY_BUCKETS, DAY_MS = 96, 86_400_000
+BREAK_AFTER = 3  # calls that failed with none accepted in between; one cut line in a hundred is the internet's everyday
 BREAK_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)  # how long a sender rests after one, two, … bad chunks in a row
 
 
@@ -173,15 +174,19 @@ def hold_sender(sender_id: int, seconds: float) -> None:
 
 
 def note_chunk(sender_id: int, *, accepted: int, broken: int) -> None:
-    """The breaker: a chunk that failed more than it was accepted makes the sender rest, longer each time in a row, and then be tried with
-    a few people at a time until a chunk goes well."""
+    """The breaker: chunks that failed more than they were accepted, three calls or more in a row, make the sender rest, longer each time, and
+    then be tried with a few people at a time until a chunk goes well."""
     try:
         if broken > accepted:
+            failed = cast(int, _client().incrby(f"broken:{sender_id}", broken))
+            _client().expire(f"broken:{sender_id}", 600)
+            if failed < BREAK_AFTER:
+                return
             strikes = cast(int, _client().incr(f"strikes:{sender_id}"))
             _client().expire(f"strikes:{sender_id}", 600)
             hold_sender(sender_id, BREAK_SECONDS[min(strikes, len(BREAK_SECONDS)) - 1])
         elif accepted:
-            _client().delete(f"strikes:{sender_id}")
+            _client().delete(f"strikes:{sender_id}", f"broken:{sender_id}")
     except RedisError:
         return
 
@@ -189,7 +194,7 @@ def note_chunk(sender_id: int, *, accepted: int, broken: int) -> None:
 def forgive_senders(sender_ids: Sequence[int]) -> None:
     """End the rest of these senders at once, as a person does who knows that the provider is back. Raises `LimiterUnavailable`."""
     try:
-        _client().delete(*(f"{kind}:{sender_id}" for sender_id in sender_ids for kind in ("hold", "strikes")))
+        _client().delete(*(f"{kind}:{sender_id}" for sender_id in sender_ids for kind in ("hold", "strikes", "broken")))
     except RedisError as error:
         raise LimiterUnavailable(str(error)) from error
 

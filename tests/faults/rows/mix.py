@@ -24,7 +24,7 @@ def mix(ground: Ground) -> float:
     print(f"mix: seed {ground.seed}", flush=True)
     trial = ground.trial(people, per_second=80 if ground.short else 160)
     strikes = _strikes(ground)
-    chosen = dice.choices(list(strikes), k=6 if ground.short else 10)
+    chosen = dice.choices(list(strikes), k=5 if ground.short else 10)
     marks = sorted(dice.uniform(0.05, 0.85) for _ in chosen)
     control = ground.platform.sandbox.control
     control.add_fault("cut_after", operation="send", share=0.01)

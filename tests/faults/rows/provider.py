@@ -19,9 +19,9 @@ def accept_then_timeout(ground: Ground) -> float:
     """One call in ten is accepted and cut, one in two hundred accepted and left hanging; measured from the provider's recovery on."""
     control = ground.platform.sandbox.control
     control.add_fault("cut_after", operation="send", share=0.1)
-    control.add_fault("hang_after", operation="send", share=0.005, seconds=8)
-    trial = ground.trial(1_500)
-    wait_for("half is accepted", 120, ground.alive(lambda: trial.accepted() >= 750))
+    control.add_fault("hang_after", operation="send", share=0.005, seconds=4)
+    trial = ground.trial(1_200)
+    wait_for("half is accepted", 120, ground.alive(lambda: trial.accepted() >= 600))
     control.clear_faults()
     took = wait_for("every row final", 120, ground.alive(trial.finished))
     ground.settle(trial)

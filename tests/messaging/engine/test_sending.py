@@ -300,3 +300,15 @@ def test_jobs_that_share_a_slow_number_do_not_take_the_fleet_from_the_others(wor
     )  # what one message a second comes to in five seconds, and the first
     assert SendJob.objects.filter(pk__in=[job.pk for job in crowd], next_wave_at__isnull=True).count() == waves.count()
     assert Wave.objects.get(job=large).size == 700
+
+
+def test_one_cut_line_between_calls_that_work_does_not_make_a_sender_rest(world: World) -> None:
+    sender = world.senders[0]
+    for accepted, broken in ((0, 1), (5, 0), (0, 2), (1, 0), (1, 2)):
+        limiter.note_chunk(sender.pk, accepted=accepted, broken=broken)
+    job = world.job(world.people(20), sender_ids=[sender.pk])
+    assert world.send(job) == 20
+
+    limiter.note_chunk(sender.pk, accepted=0, broken=2)
+    limiter.note_chunk(sender.pk, accepted=0, broken=1)
+    assert world.send(world.job(world.people(20), sender_ids=[sender.pk])) == 0
