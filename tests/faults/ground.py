@@ -32,6 +32,7 @@ from tests.faults.waiting import leave_database, wait_for
 QUICK = {"replied": 0.0, "stopped": 0.0, "clicked": 0.0, "complained": 0.0, "read_median": 12.0, "failed": 0.02}
 
 
+IN_HAND = 200  # calls that may still be answered after a fault, at the rates of these trials
 READY_ATTEMPTS = 3
 HELD_SECONDS = 1.5  # longer than a call and its record take
 
@@ -246,7 +247,7 @@ class Ground:
         forget_messages()
 
     def consuming_again(self, trial: Trial, since: float, seconds: float) -> float:
-        """Wait until the provider accepts more from this trial, or all is done; returns the seconds since `since` (monotonic)."""
-        before = trial.accepted()
-        wait_for("sending goes on", seconds, self.alive(lambda: trial.accepted() > before or trial.finished()))
+        """Wait until the provider accepts more than was in hand anyway, or all is done; returns the seconds since `since` (monotonic)."""
+        goal = trial.accepted() + IN_HAND
+        wait_for("sending goes on", seconds, self.alive(lambda: trial.accepted() > goal or trial.finished()))
         return time.monotonic() - since

@@ -22,9 +22,9 @@ def mix(ground: Ground) -> float:
     people = 5_000 if ground.short else 20_000
     dice = random.Random(ground.seed)
     print(f"mix: seed {ground.seed}", flush=True)
-    trial = ground.trial(people, per_second=80 if ground.short else 160)
+    trial = ground.trial(people, per_second=80 if ground.short else 220)
     strikes = _strikes(ground)
-    chosen = dice.choices(list(strikes), k=5 if ground.short else 10)
+    chosen = dice.choices(list(strikes), k=5 if ground.short else 8)
     marks = sorted(dice.uniform(0.05, 0.85) for _ in chosen)
     control = ground.platform.sandbox.control
     control.add_fault("cut_after", operation="send", share=0.01)
