@@ -40,6 +40,9 @@ class Stage:
         """A short transaction on this thread's connection, with the stage's tables in sight."""
         with transaction.atomic():
             _configure(self.schema, is_local=True)
+            with connection.cursor() as cursor:
+                # A chunk that a crash of the server takes back is merged again; the closing of the import waits for the disk.
+                cursor.execute("SET LOCAL synchronous_commit TO off")
             yield
 
 
