@@ -33,10 +33,12 @@ _TABLES = (
     "contact_contested",
     "contact_swap",
 )
+# Tables that live for a minute need no vacuum; it would only compete with the merge.
 CREATE_STAGE = """
     CREATE {kind} TABLE contact_stage (
         row_no integer, phone text, email text, whatsapp_id text, name text, language text, time_zone text, tags text,
-        attributes jsonb, consent_whatsapp smallint, consent_email smallint, consent_sms smallint);
+        attributes jsonb, consent_whatsapp smallint, consent_email smallint, consent_sms smallint)
+        WITH (autovacuum_enabled = false);
     CREATE {kind} TABLE contact_rejected (row_no integer, reason text)
 """
 COPY_STAGE = f"COPY contact_stage ({STAGE_COLUMNS}) FROM STDIN (FORMAT csv)"
@@ -44,7 +46,7 @@ COPY_REJECTED = "COPY contact_rejected (row_no, reason) FROM STDIN (FORMAT csv)"
 
 # Each row with the key of the person it means: p+phone, e+e-mail or w+WhatsApp id, and who holds its addresses now.
 _KEYED = """
-    CREATE {kind} TABLE contact_person AS
+    CREATE {kind} TABLE contact_person WITH (autovacuum_enabled = false) AS
     SELECT keyed.*, 1 AS row_count, keyed.row_no AS last_row,
            coalesce(by_phone.id, by_key_email.id, by_key_id.id,
                     CASE WHEN left(key, 1) = 'p' AND email_phone IS NULL THEN email_owner END,
