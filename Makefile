@@ -80,12 +80,8 @@ format: setup ## Put imports and code into the house style
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# Both on durable servers: what is killed here must come back with everything it had confirmed. The table's own are apart from all others.
+# On durable servers of its own: what is killed here must come back with everything it had confirmed. More of Beat: `pytest -m faults`.
 faults: setup ## Inject every fault of the engine's table (ROW=one, REPEAT=20, SHORT=1 for the ones CI runs)
-ifeq ($(ROW)$(SHORT)$(REPEAT),)
-	@$(PYTHON) -m agency.embedded start main
-	@eval "$$($(PYTHON) -m agency.embedded urls main)"; $(PYTHON) -m pytest tests/faults -m faults $(ARGS)
-endif
 	@$(PYTHON) -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHORT),--short)
 
 bench: setup ## Measure the engine beside the usual shape and the bare loop; writes benchmarks/results.json
