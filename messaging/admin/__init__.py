@@ -1,0 +1,1 @@
+"""Messaging in the admin. Each module registers its records; it is imported here, one line each."""
