@@ -29,6 +29,7 @@ from agency.operations.accounts import (
     create_administrator,
     invitation_token,
     invite_person,
+    renew_local_login,
     switch_account,
 )
 from agency.runners.invitations import mail_invitation
@@ -63,6 +64,15 @@ def test_an_administrator_signs_in_through_allauth(client: Browser) -> None:
     assert client.session.session_key != before
     assert client.get("/admin/").status_code == 200
     assert client.get("/accounts/sessions/").status_code == 200
+
+
+def test_the_login_that_make_up_prints_gets_in(client: Browser) -> None:
+    for password in ("first-Random-1", "second-Random-2"):  # each `make up` prints a new one
+        renew_local_login(actor=SYSTEM, username="demo", email="demo@localhost.example", password=password)
+        client.logout()
+        answer = client.post("/accounts/login/?next=/admin/", {"login": "demo", "password": password})
+        assert answer.headers["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
 
 
 def test_five_wrong_passwords_lock_the_account_even_for_the_right_one(client: Browser) -> None:

@@ -10,13 +10,15 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from agency.models import User
+from agency.kit.actor import Actor
+from agency.operations.accounts import renew_local_login
 from agency.processes import PortInUse, require_free_port
 from campaigns.outreach.demo.platform import LOGS, PlatformNotReady, running_platform
 from campaigns.outreach.demo.records import lasting_stage
 from integrations.sandbox.runner import SandboxDidNotStart
 
 DIRECTOR = "demo"
+EMAIL = "demo@localhost.example"
 
 
 class Stop(Exception):
@@ -47,12 +49,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         call_command("sync_schedules", verbosity=0, stdout=self.stderr)
         password = secrets.token_urlsafe(12)
-        director, _created = User.objects.update_or_create(
-            username=DIRECTOR,
-            defaults={"email": "demo@localhost.example", "is_staff": True, "is_superuser": True, "is_active": True},
-        )
-        director.set_password(password)
-        director.save(update_fields=["password"])
+        renew_local_login(actor=Actor.system("up"), username=DIRECTOR, email=EMAIL, password=password)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         try:
