@@ -1,0 +1,43 @@
+"""What people have said about being written to. Read-only: a consent is recorded on the person's page, with its proof."""
+
+from typing import ClassVar
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from agency.admin.base import PERSONAL, RecordAdmin
+from messaging.models import Consent
+from messaging.selectors.visible import visible_consents
+from messaging.states import ConsentState
+
+STATE_LABELS = {ConsentState.GRANTED.label: "success", ConsentState.WITHDRAWN.label: "warning"}
+
+
+@admin.register(Consent)
+class ConsentAdmin(RecordAdmin):
+    """The present consent per person and channel, with its proof and what was said before."""
+
+    visible_to = staticmethod(visible_consents)
+    list_select_related = ("contact__client",)
+    list_display = ("contact", "client", "channel", "state_label", "source", "recorded_at")
+    list_filter = ("channel", "state")
+    fields = ("contact", "client", "channel", "state", "source", "proof", "recorded_at", "history")
+    readonly_fields = ("client",)
+    masked_fields: ClassVar = {
+        "contact__name": PERSONAL,
+        "contact__phone": PERSONAL,
+        "contact__email": PERSONAL,
+        "proof": PERSONAL,
+        "history": PERSONAL,
+    }
+
+    @display(description=_("state"), ordering="state", label=STATE_LABELS)
+    def state_label(self, consent: Consent) -> str:
+        """The state, coloured by meaning."""
+        return consent.get_state_display()
+
+    @admin.display(description=_("client"))
+    def client(self, consent: Consent) -> str:
+        """Whose contact it is."""
+        return str(consent.contact.client)
