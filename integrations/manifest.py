@@ -86,6 +86,14 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class MailFacts:
+    """How a mail service uses a sender's `{domain}`: where bounces go (SPF is asked for there, in this order) and its usual DKIM selectors."""
+
+    bounce_domains: tuple[str, ...] = ("{domain}",)
+    dkim_selectors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """An external service as people and generated documents see it."""
 
@@ -101,6 +109,7 @@ class Manifest:
     docs_url: str
     checks: Checks
     webhook_help: Text = ""
+    mail: MailFacts = MailFacts()
 
     @property
     def secret_names(self) -> tuple[str, ...]:

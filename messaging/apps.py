@@ -37,6 +37,14 @@ class MessagingConfig(AppConfig):
             tick=True,
             description="starts again imports that have lost their process",
         )
+        declare_schedule(
+            "messaging.check_mail_domains",
+            "messaging.check_mail_domains",
+            queue="maintenance",
+            rule="daily 06:00",
+            missed="latest",
+            description="asks DNS for SPF, DKIM and DMARC of every e-mail sender",
+        )
         # By name: operations read models, which exist only once every app is loaded.
         register_handler = import_string("integrations.inbound.register_handler")
         register_handler(MessageEvent, "messaging", import_string("messaging.inbound.receive_events"))

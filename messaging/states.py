@@ -62,6 +62,23 @@ class SenderState(models.TextChoices):
     RESTRICTED = "restricted", _("restricted")
 
 
+class MailCheck(models.TextChoices):
+    """What a mail domain publishes so that its messages are believed."""
+
+    SPF = "spf", _("SPF")
+    DKIM = "dkim", _("DKIM")
+    DMARC = "dmarc", _("DMARC")
+
+
+class MailCheckState(models.TextChoices):
+    """What DNS says of one of them; only *fail* keeps a campaign from starting."""
+
+    PASS = "pass", _("in order")
+    WARN = "warn", _("works, but look at it")
+    FAIL = "fail", _("missing or wrong")
+    UNKNOWN = "unknown", _("not known yet")
+
+
 class TemplateState(models.TextChoices):
     """draft → approved → archived; WhatsApp templates are approved by the provider: draft → submitted → approved | rejected."""
 

@@ -8,6 +8,7 @@ from messaging.operations.waves import close_wave as close_one_wave
 from messaging.operations.waves import dispatch_jobs as dispatch_waiting_jobs
 from messaging.runners.batches import send_guarded
 from messaging.runners.import_contacts import run_import
+from messaging.runners.mail_checks import check_mail_domains as check_all_mail_domains
 from messaging.runners.sweeping import sweep_jobs as sweep_all_jobs
 
 
@@ -53,3 +54,9 @@ def import_contacts(import_id: int) -> None:
 def resume_imports() -> None:
     """Starts again the imports that have lost their process."""
     resume_stalled_imports()
+
+
+@shared_task(name="messaging.check_mail_domains")
+def check_mail_domains(slot: str = "") -> None:
+    """Asks DNS about the domain of every e-mail sender. `slot` is the due time it is run for."""
+    check_all_mail_domains()

@@ -15,6 +15,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 PUBLIC_BASE_URL = ENV.public_base_url.rstrip("/")
 SANDBOX_URL = ENV.sandbox_url.rstrip("/")
+DNS_SERVER = ENV.dns_server
 SEND_CONCURRENCY = ENV.send_concurrency
 API_REQUESTS_PER_MINUTE = ENV.api_requests_per_minute
 # The API's resources: tag in the OpenAPI document → router.

@@ -7,6 +7,7 @@ named by `AWS_SECRETS_ID` in AWS Secrets Manager; the default below.
 import os
 from functools import cache
 from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
@@ -86,6 +87,10 @@ class Environment(BaseSettings):
     default_from_email: str = Field("Batuta <no-reply@localhost>", description="Sender of invitations and resets")
     time_zone: str = Field("America/Sao_Paulo", description="The agency's time zone")
     sandbox_url: str = Field("", description="Base URL of the local sandbox; empty: the real services")
+    dns_server: str = Field(
+        "",
+        description="Name server for the checks of mail domains, as address or address:port; empty: this machine's own",
+    )
     send_concurrency: int = Field(200, ge=1, le=200, description="Provider calls one sender process has in flight")
 
     @field_validator("time_zone")
@@ -94,6 +99,20 @@ class Environment(BaseSettings):
         if name not in available_timezones():
             raise ValueError("not a time zone of the IANA list; write it like America/Sao_Paulo")
         return name
+
+    @field_validator("dns_server")
+    @classmethod
+    def _name_server(cls, server: str) -> str:
+        host, port = server.strip(), ""
+        if server.count(":") == 1 or "]:" in server:
+            host, _, port = server.strip().rpartition(":")
+        try:
+            ip_address(host.strip("[]") or "127.0.0.1")
+        except ValueError as error:
+            raise ValueError("not an address of a name server; write it like 192.0.2.1 or 192.0.2.1:5353") from error
+        if port and not (port.isdecimal() and 0 < int(port) < 65_536):
+            raise ValueError("the port of the name server is a number from 1 to 65535")
+        return server.strip()
 
     @classmethod
     def settings_customise_sources(

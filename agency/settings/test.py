@@ -13,3 +13,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PUBLIC_BASE_URL = "http://127.0.0.1:8000"
 WHITENOISE_AUTOREFRESH = True  # static files are found where they are; nothing is collected for a test
+DNS_SERVER = "127.0.0.1:9"  # nobody answers there; a test that asks starts a server of its own

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from integrations.manifest import Checks, Cost, Manifest, Setting, done
+from integrations.manifest import Checks, Cost, MailFacts, Manifest, Setting, done
 
 MANIFEST = Manifest(
     slug="resend",
@@ -32,6 +32,7 @@ MANIFEST = Manifest(
     webhook=True,
     webhook_help=_("Add a webhook with this address and all events of e-mails, then copy its signing secret here."),
     costs=(Cost("1,000 e-mails", "0.40", "USD", _("Pro plan; the first 3,000 a month are free")),),
+    mail=MailFacts(bounce_domains=("send.{domain}", "{domain}"), dkim_selectors=("resend",)),
     docs_url="https://resend.com/docs/api-reference",
     checks=Checks(
         timeout=done,

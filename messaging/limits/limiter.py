@@ -88,7 +88,9 @@ def _client() -> "redis.Redis":
 
 @cache
 def _script(name: str) -> Any:
-    return _client().register_script(resources.files(__package__).joinpath(name).read_text("utf-8"))
+    folder = resources.files(__package__)
+    shared = "" if name == "admit.lua" else folder.joinpath("spans.lua").read_text("utf-8")
+    return _client().register_script(shared + folder.joinpath(name).read_text("utf-8"))
 
 
 def forget_connections() -> None:
@@ -125,6 +127,61 @@ def look_ahead(*, job: JobLimits, senders: Sequence[SenderLimits], want: int) ->
     return _ask(job, senders, want, look_only=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one sender may still send. A free number of None means that this span has no limit; `used` ones are counted either way.
+
+    `rests` are the seconds the breaker or the provider keeps it from sending; on `trial` it is given a few people at a time after that.
+    `portfolio_people` are the distinct people its portfolio has written to in 24 hours.
+    """
+
+    sender_id: int
+    rests: float
+    trial: bool
+    second_free: int | None
+    minute_free: int | None
+    hour_used: int
+    hour_free: int | None
+    day_used: int
+    day_free: int | None
+    portfolio_people: int
+
+
+def standing(senders: Sequence[tuple[SenderLimits, str]]) -> dict[int, Standing]:
+    """What each sender (its limits, its portfolio or "") may still send, in one round trip; takes nothing. Raises `LimiterUnavailable`."""
+    if not senders:
+        return {}
+    arguments: list[str | int] = []
+    for limits, portfolio in senders:
+        arguments += [
+            limits.sender_id,
+            limits.per_second,
+            limits.per_minute,
+            limits.per_hour,
+            limits.per_day,
+            portfolio,
+        ]
+    ready, *answers = _run("standing.lua", [READY], arguments)
+    if not ready:
+        raise LimiterUnavailable("the limiter's counters are being rebuilt")
+    found = {}
+    for (limits, _portfolio), start in zip(senders, range(0, len(answers), 9), strict=True):
+        rests, trial, second, minute, hour_used, hour, day_used, day, people = answers[start : start + 9]
+        found[limits.sender_id] = Standing(
+            sender_id=limits.sender_id,
+            rests=rests / 1000,
+            trial=bool(trial),
+            second_free=None if second < 0 else second,
+            minute_free=None if minute < 0 else minute,
+            hour_used=hour_used,
+            hour_free=None if hour < 0 else hour,
+            day_used=day_used,
+            day_free=None if day < 0 else day,
+            portfolio_people=people,
+        )
+    return found
+
+
 def give_back(*, job: JobLimits, senders: Mapping[int, SenderLimits], unused: Mapping[int, int]) -> None:
     """Return tokens of rows that were not sent after all. Best effort: a token lost here only makes us slower."""
     total = sum(unused.values())
@@ -139,9 +196,8 @@ def give_back(*, job: JobLimits, senders: Mapping[int, SenderLimits], unused: Ma
                 pipe.incrbyfloat(f"pace:s:{sender_id}", -number * 1000 / limits.per_second)
             if limits.per_minute and number:
                 pipe.incrbyfloat(f"pace:m:{sender_id}", -number * 60_000 / limits.per_minute)
-            if limits.per_hour and number:
+            if number:
                 pipe.hincrby(f"used:h:{sender_id}", str(now * HOUR_BUCKETS // HOUR_MS), -number)
-            if limits.per_day and number:
                 pipe.hincrby(f"used:d:{sender_id}", str(now * DAY_BUCKETS // DAY_MS), -number)
         if job.per_hour:
             pipe.hincrby(f"used:job:h:{job.job_id}", str(now * HOUR_BUCKETS // HOUR_MS), -total)

@@ -6,49 +6,8 @@
 local marker = redis.call('EXISTS', KEYS[1])
 if marker == 0 then return {0, 0} end
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local want, job = tonumber(ARGV[1]), ARGV[2]
 local look_only = ARGV[5] == '1'
-local HOUR, DAY = 3600000, 86400000
-local shortest = nil
-
-local function later(wait)
-  if shortest == nil or wait < shortest then shortest = wait end
-end
-
--- GCRA: `rate` per `span` ms; a look-ahead may ask for what `horizon` ms would allow.
-local function paced(key, rate, span, horizon)
-  local step = span / rate
-  local burst = math.max(1, math.floor(rate * math.min(0.1, 200 / span)))
-  if span > 1000 then burst = math.max(1, math.floor(rate / 20)) end
-  local due = math.max(tonumber(redis.call('GET', key) or '0'), now)
-  local free = math.floor((now + horizon - due) / step + burst)
-  if free <= 0 then later(math.ceil(due - now - (burst - 1) * step)) end
-  return math.max(0, free), step, due
-end
-
--- Rolling window in equal buckets; the oldest, partly expired bucket still counts, so the limit is never exceeded.
-local function windowed(key, limit, span, buckets)
-  local width = span / buckets
-  local current = math.floor(now / width)
-  local used = 0
-  local oldest = nil
-  local fields = redis.call('HGETALL', key)
-  for i = 1, #fields, 2 do
-    local bucket = tonumber(fields[i])
-    if bucket < current - buckets then
-      if not look_only then redis.call('HDEL', key, fields[i]) end
-    else
-      used = used + tonumber(fields[i + 1])
-      if oldest == nil or bucket < oldest then oldest = bucket end
-    end
-  end
-  local free = limit - used
-  if free <= 0 then later(((oldest or current) + buckets + 1) * width - now) end
-  return math.max(0, free), current
-end
-
 local horizon = look_only and 5000 or 0
 local job_free = want
 if tonumber(ARGV[3]) > 0 then
@@ -104,29 +63,24 @@ for place, n in ipairs(order) do
         local due = math.max(tonumber(redis.call('GET', key) or '0'), now)
         redis.call('SET', key, tostring(due + grant * span / rate), 'PX', math.ceil(span + grant * span / rate) + 1000)
       end
-      local function use(key, span, buckets)
-        redis.call('HINCRBY', key, math.floor(now / (span / buckets)), grant)
-        redis.call('PEXPIRE', key, span * 2)
-      end
       if tonumber(ARGV[base + 2]) > 0 then advance('pace:s:' .. id, tonumber(ARGV[base + 2]), 1000) end
       if tonumber(ARGV[base + 3]) > 0 then advance('pace:m:' .. id, tonumber(ARGV[base + 3]), 60000) end
-      if tonumber(ARGV[base + 4]) > 0 then use('used:h:' .. id, HOUR, 60) end
-      if tonumber(ARGV[base + 5]) > 0 then use('used:d:' .. id, DAY, 96) end
+      -- counted with or without a limit, so that a limit set later knows what went before it
+      count_in('used:h:' .. id, HOUR, 60, grant)
+      count_in('used:d:' .. id, DAY, 96, grant)
     end
   end
 end
 
 if total > 0 and not look_only then
   if tonumber(ARGV[3]) > 0 then
-    redis.call('HINCRBY', 'used:job:h:' .. job, math.floor(now / (HOUR / 60)), total)
-    redis.call('PEXPIRE', 'used:job:h:' .. job, HOUR * 2)
+    count_in('used:job:h:' .. job, HOUR, 60, total)
     local step = HOUR / tonumber(ARGV[3])
     local due = math.max(tonumber(redis.call('GET', 'pace:job:' .. job) or '0'), now)
     redis.call('SET', 'pace:job:' .. job, tostring(due + total * step), 'PX', math.ceil(HOUR + total * step))
   end
   if tonumber(ARGV[4]) > 0 then
-    redis.call('HINCRBY', 'used:job:d:' .. job, math.floor(now / (DAY / 96)), total)
-    redis.call('PEXPIRE', 'used:job:d:' .. job, DAY * 2)
+    count_in('used:job:d:' .. job, DAY, 96, total)
   end
 end
 if total == 0 then answer[2] = math.max(1, math.ceil(shortest or 1000)) end

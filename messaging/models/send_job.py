@@ -110,6 +110,8 @@ class JobTotal(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["job_id", "state", "reason"], name="one_total_per_state_and_reason")
         ]
+        # Jobs with dead letters, newest first. `number` stays out of it, so that folding keeps updating in place.
+        indexes = [models.Index(fields=["-job_id"], name="total_given_up", condition=models.Q(state=90, reason=15))]
 
     def __str__(self) -> str:
         return f"{self.job_id} {self.state} {self.number}"

@@ -12,6 +12,8 @@ class Sender(models.Model):
 
     Limits are messages per span; empty means no limit of ours. `portfolio` groups WhatsApp numbers that share Meta's limit on distinct
     people per rolling 24 hours. `warm_up` is a list of [day, messages per day] steps counted from `warm_up_from`.
+    `mail_checks` is what DNS said of an e-mail sender's domain: {"spf": {"state": "fail", "code": "no_record", "name": …, "record": …,
+    "checked_at": …}, "dkim": …, "dmarc": …}.
     """
 
     client = models.ForeignKey("agency.Client", models.PROTECT, related_name="+", verbose_name=_("client"))
@@ -33,6 +35,7 @@ class Sender(models.Model):
     portfolio_per_day = models.PositiveIntegerField(_("distinct people per 24 hours"), null=True, blank=True)
     warm_up_from = models.DateField(_("warm-up from"), null=True, blank=True)
     warm_up = models.JSONField(_("warm-up"), default=list, blank=True)
+    dkim_selector = models.CharField(_("DKIM selector"), max_length=63, blank=True)
     mail_checks = models.JSONField(_("SPF, DKIM, DMARC"), default=dict, blank=True)
     typing = models.BooleanField(_("typing before a reply"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -14,7 +14,7 @@ import orjson
 from django.db import connection, transaction
 
 from messaging.rules.policy import ConsentRule, ContactFacts, Never, not_before
-from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing
+from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing, person_values
 from messaging.selectors.plans import JobPlan
 from messaging.states import ChannelKind, ConsentState, JobState, Reason, RecipientState
 
@@ -172,14 +172,13 @@ def _decide(plan: JobPlan, row: Sequence[Any], recent: Sequence[datetime], now: 
     if allowed > now:
         return _Verdict(recipient_id, RecipientState.PENDING, Reason.NONE, not_before=allowed)
     values = {
-        "contact": {
-            "name": name,
-            "first_name": name.split(" ", 1)[0] if name else "",
-            "phone": phone,
-            "email": email,
-            "language": language,
-            "attributes": orjson.loads(attributes) if plan.template.uses_attributes else {},
-        },
+        "contact": person_values(
+            name=name,
+            phone=phone,
+            email=email,
+            language=language,
+            attributes=orjson.loads(attributes) if plan.template.uses_attributes else {},
+        ),
         **plan.variables,
     }
     try:

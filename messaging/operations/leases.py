@@ -1,11 +1,19 @@
 """Expired leases: what becomes of rows whose process was lost."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
+from agency.kit.actor import Actor
+from agency.kit.errors import OperationRefused
+from agency.kit.queue import enqueue_after_commit
+from agency.operations.audit import record_audit
 from integrations.capabilities.messages import Recovery, recovery_of
-from messaging.states import Reason, RecipientState
+from messaging.models import SendJob
+from messaging.states import JobState, Reason, RecipientState
 
 
 @transaction.atomic
@@ -27,7 +35,7 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
         )
         rows = cursor.fetchall()
         fates: dict[tuple[RecipientState, Reason], list[int]] = defaultdict(list)
-        for recipient_id, _job, attempt, max_attempts, service in rows:
+        for recipient_id, _job_id, attempt, max_attempts, service in rows:
             fates[_fate(service, attempt, max_attempts)].append(recipient_id)
         for (state, reason), ids in sorted(fates.items()):
             # An unknown row keeps its lease token: the lost process may yet come back with the provider's answer.
@@ -55,13 +63,20 @@ def _fate(service: str | None, attempt: int, max_attempts: int) -> tuple[Recipie
 
 
 @transaction.atomic
-def retry_given_up(*, job_id: int, limit: int = 100_000) -> int:
-    """The dead letters of a job (all attempts failed) become pending again with fresh attempts; the job runs again. Returns how many."""
+def retry_given_up(
+    *, job_id: int, actor: Actor, recipient_ids: Sequence[int] | None = None, limit: int = 100_000, why: str = ""
+) -> int:
+    """The dead letters of a job (all attempts failed), or those of them that are named, become pending again with fresh attempts; a job that
+    had finished runs again. Returns how many. Raises `OperationRefused` for a cancelled job: nothing of it is sent any more."""
+    job = SendJob.objects.select_for_update(of=("self",)).select_related("client").get(pk=job_id)
+    if job.state == JobState.CANCELLED:
+        raise OperationRefused("wrong_state", _("This job was cancelled; nothing of it is sent any more."))
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH picked AS (
-                SELECT id FROM messaging_recipient WHERE job_id = %(job)s AND state = 90 AND reason = 15 ORDER BY id LIMIT %(limit)s FOR UPDATE
+                SELECT id FROM messaging_recipient WHERE job_id = %(job)s AND state = 90 AND reason = 15
+                    AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s)) ORDER BY id LIMIT %(limit)s FOR UPDATE
             ), changed AS (
                 UPDATE messaging_recipient r SET state = 0, reason = 0, attempt = 0, code = NULL, not_before = now(), changed_at = now()
                 FROM picked WHERE r.id = picked.id RETURNING 1
@@ -69,13 +84,24 @@ def retry_given_up(*, job_id: int, limit: int = 100_000) -> int:
             tallied AS (
                 INSERT INTO messaging_tally (job_id, state, reason, number)
                 SELECT %(job)s, state, reason, sign * number FROM counted, (VALUES (0, 0, 1), (90, 15, -1)) AS t (state, reason, sign) WHERE number > 0
-            ), woken AS (
-                UPDATE messaging_sendjob SET state = 1, finished_at = NULL, next_wave_at = now()
-                FROM counted WHERE id = %(job)s AND state = 3 AND number > 0
             )
             SELECT number FROM counted
             """,
-            {"job": job_id, "limit": limit},
+            {"job": job_id, "limit": limit, "ids": None if recipient_ids is None else list(recipient_ids)},
         )
         (number,) = cursor.fetchone()
+    if number:
+        SendJob.objects.filter(pk=job_id, state=JobState.FINISHED).update(
+            state=JobState.RUNNING, finished_at=None, next_wave_at=Now()
+        )
+        SendJob.objects.filter(pk=job_id, state=JobState.RUNNING, next_wave_at__gt=Now()).update(next_wave_at=Now())
+        record_audit(
+            actor=actor,
+            action="retry_given_up",
+            subject=job,
+            client=job.client,
+            after={"messages": number},
+            why=why,
+        )
+        enqueue_after_commit("messaging.dispatch_jobs")
     return int(number)

@@ -172,7 +172,7 @@ def test_attempts_are_exhausted_into_a_dead_letter_that_a_person_retries(world: 
 
     world.sandbox.control.clear_faults()
     limiter.forgive_senders([sender.pk for sender in world.senders])
-    assert retry_given_up(job_id=job.pk) == 2
+    assert retry_given_up(job_id=job.pk, actor=ACTOR) == 2
     world.send(job)
     assert states(job) == {"sent": 2}
     assert totals_agree(job)
