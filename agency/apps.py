@@ -10,14 +10,16 @@ from agency.kit.health import register_check
 from agency.kit.metrics import register_source
 from agency.kit.schedules import declare_schedule
 
+# Name: (decides /readyz, title on the home page)
 CHECKS = {
-    "database": True,
-    "redis": True,
-    "queues": True,
-    "migrations": False,
-    "clock": False,
-    "keys": False,
-    "disk": False,
+    "database": (True, _("Database")),
+    "redis": (True, _("Message broker")),
+    "queues": (True, _("Queues")),
+    "workers": (False, _("Workers")),
+    "migrations": (False, ""),
+    "clock": (False, ""),
+    "keys": (False, ""),
+    "disk": (False, ""),
 }
 
 
@@ -30,8 +32,8 @@ class AgencyConfig(AppConfig):
         post_migrate.connect(
             import_string("agency.operations.roles.sync_roles_after_migrate"), dispatch_uid="sync_roles"
         )
-        for name, ready in CHECKS.items():
-            register_check(name, import_string(f"agency.selectors.health.check_{name}"), ready=ready)
+        for name, (ready, title) in CHECKS.items():
+            register_check(name, import_string(f"agency.selectors.health.check_{name}"), ready=ready, title=title)
         register_source(import_string("agency.selectors.health.queue_gauges"))
         declare_schedule(
             "agency.forget_answers",

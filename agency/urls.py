@@ -17,7 +17,11 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/logout/", RedirectView.as_view(pattern_name="account_logout")),
+    path(
+        "admin/home/<slug:part>/", admin.site.admin_view(import_string("agency.admin.home.home_part")), name="home_part"
+    ),
     path("admin/", admin.site.urls),
+    path("favicon.ico", import_string("agency.views.icon.favicon")),
     path("api/openapi.json", import_string("agency.api.root.openapi")),
     path("api/v1/", api.urls),
     path("api/<path:rest>", import_string("agency.api.root.unknown")),

@@ -15,7 +15,9 @@ class AutomationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare this package's checks, gauges and schedules."""
-        register_check("beat", import_string("automations.selectors.health.check_beat"), ready=True)
+        register_check(
+            "beat", import_string("automations.selectors.health.check_beat"), ready=True, title=_("Clock (Beat)")
+        )
         register_check("schedules", import_string("automations.selectors.health.check_schedules"))
         register_source(import_string("automations.selectors.health.beat_gauges"))
         declare_schedule(

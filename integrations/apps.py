@@ -27,6 +27,10 @@ class IntegrationsConfig(AppConfig):
             tick=True,
             description="acts on webhooks whose nudge was lost",
         )
-        register_check("sandbox", import_string("integrations.selectors.sandbox.check_sandbox"))
+        register_check("sandbox", import_string("integrations.selectors.sandbox.check_sandbox"), title=_("Sandbox"))
         register_source(import_string("integrations.selectors.inbound_events.inbound_gauges"))
-        register_check("webhooks", import_string("integrations.selectors.inbound_events.check_inbound_events"))
+        register_check(
+            "webhooks",
+            import_string("integrations.selectors.inbound_events.check_inbound_events"),
+            title=_("Incoming webhooks"),
+        )

@@ -2,12 +2,13 @@
 
     register_check("beat", check_beat, ready=True)      # in apps.ready()
 
-`ready` checks decide `/readyz`; all of them are in `manage.py doctor`.
+`ready` checks decide `/readyz`; those with a `title` are lines of the home page; all of them are in `manage.py doctor`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 CANARY_KEY = "canary:{queue}"  # in the cache: when (epoch seconds) a queue last answered
 
@@ -36,21 +37,27 @@ class Check:
     name: str
     run: Callable[[], Finding]
     ready: bool
+    title: Any = ""
 
 
 _checks: dict[str, Check] = {}
 
 
-def register_check(name: str, run: Callable[[], Finding], *, ready: bool = False) -> None:
-    """Declare a check; a second one of the same name replaces the first."""
-    _checks[name] = Check(name, run, ready)
+def register_check(name: str, run: Callable[[], Finding], *, ready: bool = False, title: Any = "") -> None:
+    """Declare a check; a second one of the same name replaces the first. `title` (translated lazily) names it on the home page."""
+    _checks[name] = Check(name, run, ready, title)
 
 
-def run_checks(*, only_ready: bool = False) -> dict[str, Finding]:
+def titled_checks() -> dict[str, Any]:
+    """The checks that the home page shows, with their titles, in order of declaration."""
+    return {check.name: check.title for check in _checks.values() if check.title}
+
+
+def run_checks(*, only_ready: bool = False, only_titled: bool = False) -> dict[str, Finding]:
     """Run the checks in order of declaration. What a check raises becomes a failed finding with the error's first line."""
     found = {}
     for check in _checks.values():
-        if only_ready and not check.ready:
+        if (only_ready and not check.ready) or (only_titled and not check.title):
             continue
         try:
             found[check.name] = check.run()

@@ -5,11 +5,15 @@ import time
 from collections.abc import Iterable
 
 import redis
+from celery import current_app
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -19,6 +23,7 @@ from agency.kit.metrics import Sample
 OLDEST_CANARY = 120  # seconds; Beat sends one each 30 s
 LARGEST_SKEW = 2.0  # seconds between this machine and the servers; leases use the database's clock
 LEAST_DISK = 2 * 1024**3
+PING_SECONDS = 0.7  # a worker answers at once, also one that is busy
 
 
 def _redis(url: str) -> "redis.Redis":
@@ -31,7 +36,7 @@ def check_database() -> Finding:
         cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
         number, version = cursor.fetchone()
     if number < 180_000:
-        return Finding(Health.FAILED, f"PostgreSQL {version}", "Batuta needs PostgreSQL 18 or newer.")
+        return Finding(Health.FAILED, f"PostgreSQL {version}", _("Batuta needs PostgreSQL 18 or newer."))
     return Finding(Health.OK, f"PostgreSQL {version}")
 
 
@@ -44,10 +49,10 @@ def check_redis() -> Finding:
     if policy != "noeviction":
         return Finding(
             Health.DEGRADED,
-            f"version {version}, maxmemory-policy {policy}",
-            "Set maxmemory-policy noeviction: a broker must not drop messages.",
+            _("version %(version)s, maxmemory-policy %(policy)s") % {"version": version, "policy": policy},
+            _("Set maxmemory-policy noeviction: a broker must not drop messages."),
         )
-    return Finding(Health.OK, f"version {version}")
+    return Finding(Health.OK, _("version %(version)s") % {"version": version})
 
 
 def canary_ages() -> dict[str, float | None]:
@@ -64,10 +69,29 @@ def check_queues() -> Finding:
     if silent:
         return Finding(
             Health.FAILED,
-            f"nothing consumes: {', '.join(silent)}",
-            "Start the workers of the Procfile (and Beat, which sends the canaries), or `make up` on your own machine.",
+            _("nothing consumes: %(queues)s") % {"queues": ", ".join(silent)},
+            _(
+                "Start the workers of the Procfile (and Beat, which sends the canaries), or `make up` on your own machine."
+            ),
         )
-    return Finding(Health.OK, f"{len(settings.QUEUES)} queues answer")
+    with _redis(settings.REDIS_URL) as client:
+        waiting = sum(client.llen(queue) for queue in settings.QUEUES)
+    text = _("%(number)s queues answer, %(waiting)s messages wait") % {
+        "number": len(settings.QUEUES),
+        "waiting": number_format(waiting, force_grouping=True),
+    }
+    return Finding(Health.OK, text)
+
+
+def check_workers() -> Finding:
+    """Which worker processes answer, by the part of their name before the machine's."""
+    answers = current_app.control.ping(timeout=PING_SECONDS) or []
+    names = sorted(name.split("@")[0] for answer in answers for name in answer)
+    if not names:
+        return Finding(Health.FAILED, _("none answers"), _("Start the workers of the Procfile, or `make up`."))
+    shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+    text = ngettext("%(number)s answers: %(names)s", "%(number)s answer: %(names)s", len(names))
+    return Finding(Health.OK, text % {"number": len(names), "names": shown})
 
 
 def check_migrations() -> Finding:
@@ -75,8 +99,9 @@ def check_migrations() -> Finding:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
-        return Finding(Health.FAILED, f"{len(plan)} migrations are not applied", "Run `python manage.py migrate`.")
-    return Finding(Health.OK, "all applied")
+        text = _("%(number)d migrations are not applied") % {"number": len(plan)}
+        return Finding(Health.FAILED, text, _("Run `python manage.py migrate`."))
+    return Finding(Health.OK, _("all applied"))
 
 
 def check_clock() -> Finding:
@@ -92,10 +117,9 @@ def check_clock() -> Finding:
     skews = (abs(database - (before + between) / 2), abs(seconds + micros / 1e6 - (between + after) / 2))
     worst = max(skews)
     if worst > LARGEST_SKEW:
-        return Finding(
-            Health.DEGRADED, f"clocks differ by {worst:.1f} s", "Run an NTP client on this machine and on the servers."
-        )
-    return Finding(Health.OK, f"within {worst * 1000:.0f} ms")
+        text = _("clocks differ by %(seconds).1f s") % {"seconds": worst}
+        return Finding(Health.DEGRADED, text, _("Run an NTP client on this machine and on the servers."))
+    return Finding(Health.OK, _("within %(number).0f ms") % {"number": worst * 1000})
 
 
 def check_keys() -> Finding:
@@ -103,15 +127,16 @@ def check_keys() -> Finding:
     for key in settings.ENCRYPTION_KEYS:
         Fernet(key)
     if len(settings.SECRET_KEY) < 40:
-        return Finding(Health.DEGRADED, "SECRET_KEY is short", "`python manage.py doctor --keys` prints fresh keys.")
-    return Finding(Health.OK, f"{len(settings.ENCRYPTION_KEYS)} encryption key(s)")
+        todo = _("`python manage.py doctor --keys` prints fresh keys.")
+        return Finding(Health.DEGRADED, _("SECRET_KEY is short"), todo)
+    return Finding(Health.OK, _("%(number)d encryption key(s)") % {"number": len(settings.ENCRYPTION_KEYS)})
 
 
 def check_disk() -> Finding:
     """There is room for imports and logs."""
     free = shutil.disk_usage(settings.BASE_DIR).free
-    text = f"{free / 1024**3:.1f} GB free"
-    return Finding(Health.OK, text) if free > LEAST_DISK else Finding(Health.DEGRADED, text, "Free some disk space.")
+    text = _("%(number).1f GB free") % {"number": free / 1024**3}
+    return Finding(Health.OK, text) if free > LEAST_DISK else Finding(Health.DEGRADED, text, _("Free some disk space."))
 
 
 def queue_gauges() -> Iterable[Sample]:

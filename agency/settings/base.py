@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from agency.settings.accounts import *
 from agency.settings.environment import environment
+from agency.settings.navigation import NAVIGATION as NAVIGATION
 from agency.settings.web import *
 
 ENV = environment()
@@ -173,8 +175,24 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Batuta",
     "SITE_HEADER": "Batuta",
     "SITE_SUBHEADER": _("the agency's baton"),
+    "SITE_URL": None,
+    "SITE_ICON": lambda request: static("agency/logo.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("agency/logo.svg")},
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("agency/admin.css")],
+    "SCRIPTS": [lambda request: static("agency/keys.js")],
+    "DASHBOARD_CALLBACK": "agency.admin.home.home_context",
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "agency.admin.navigation.sidebar"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Password"), "link": "/accounts/password/change/"},
+            {"title": _("Second factor"), "link": "/accounts/2fa/"},
+            {"title": _("Sessions"), "link": "/accounts/sessions/"},
+        ]
+    },
 }
 
 # Mail -----------------------------------------------------------------------------------------------------------------

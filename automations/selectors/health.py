@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+
 from agency.kit.health import Finding, Health
 from agency.kit.metrics import Sample
 from automations.selectors.beat import beat_state
@@ -15,20 +17,32 @@ def check_beat() -> Finding:
     """One Beat holds the lease, passes over the schedules, and gets its messages out."""
     state = beat_state()
     if not state.alive:
-        told = "never started" if state.age is None else f"silent for {state.age:.0f} s (last: {state.holder})"
-        return Finding(Health.FAILED, told, "Start Beat: `celery -A agency beat`, or `make up` on your own machine.")
+        told = _("never started")
+        if state.age is not None:
+            told = _("silent for %(seconds).0f s (last: %(holder)s)") % {"seconds": state.age, "holder": state.holder}
+        todo = _("Start Beat: `celery -A agency beat`, or `make up` on your own machine.")
+        return Finding(Health.FAILED, told, todo)
     if state.tick_age is not None and state.tick_age > SILENT_TICK:
-        text = f"{state.holder} holds the lease, but its last pass was {state.tick_age:.0f} s ago"
-        return Finding(Health.FAILED, text, "Read Beat's log: it cannot read the schedules.")
+        text = _("%(holder)s holds the lease, but its last pass was %(seconds).0f s ago")
+        todo = _("Read Beat's log: it cannot read the schedules.")
+        return Finding(Health.FAILED, text % {"holder": state.holder, "seconds": state.tick_age}, todo)
     if state.publish_age is not None and state.publish_age > SILENT_BROKER:
-        text = f"the broker has taken no message for {state.publish_age:.0f} s"
-        return Finding(Health.FAILED, text, "Look at the broker; missed slots are caught up when it is back.")
-    text = f"{state.holder}, renewed {state.age or 0:.1f} s ago"
-    lost = [f"{number} {what}" for number, what in ((state.missed, "missed"), (state.failed, "failed")) if number]
-    if lost or state.waiting:
-        waits = [f"{state.waiting} waiting for a worker"] if state.waiting else []
-        text = f"{text}; slots of the last 24 hours: {', '.join(lost + waits)}"
-        return Finding(Health.DEGRADED, text, "Look at the slot ledger in the admin; a slot can be run again there.")
+        text = _("the broker has taken no message for %(seconds).0f s") % {"seconds": state.publish_age}
+        return Finding(Health.FAILED, text, _("Look at the broker; missed slots are caught up when it is back."))
+    text = _("%(holder)s, renewed %(seconds).1f s ago") % {"holder": state.holder, "seconds": state.age or 0}
+    lost = [
+        words % {"number": number}
+        for number, words in (
+            (state.missed, _("%(number)d missed")),
+            (state.failed, _("%(number)d failed")),
+            (state.waiting, _("%(number)d waiting for a worker")),
+        )
+        if number
+    ]
+    if lost:
+        text = _("%(beat)s; slots of the last 24 hours: %(slots)s") % {"beat": text, "slots": ", ".join(lost)}
+        todo = _("Look at the slot ledger in the admin; a slot can be run again there.")
+        return Finding(Health.DEGRADED, text, todo)
     return Finding(Health.OK, text)
 
 
@@ -36,8 +50,9 @@ def check_schedules() -> Finding:
     """The rows that Beat follows are those that this code declares."""
     wrong = schedules_out_of_step()
     if wrong:
-        return Finding(Health.DEGRADED, f"not in step: {', '.join(wrong)}", "Run `python manage.py sync_schedules`.")
-    return Finding(Health.OK, "in step with the code")
+        text = _("not in step: %(names)s") % {"names": ", ".join(wrong)}
+        return Finding(Health.DEGRADED, text, _("Run `python manage.py sync_schedules`."))
+    return Finding(Health.OK, _("in step with the code"))
 
 
 def beat_gauges() -> Iterable[Sample]:

@@ -11,8 +11,11 @@ from agency.kit.metrics import Sample
 from agency.selectors.access import Viewer, sees_everything
 from integrations.models import Connection, InboundEvent
 from integrations.selectors.visible import visible_connections
+from integrations.states import InboundState
 
 COUNT_LIMIT = 10_000  # rows counted at most; beyond, the number says "that many or more"
+
+FAILED_SHOWN = 1_000  # dead letters counted at most for one person's home page
 
 LATE_SECONDS = 60  # a delivery that waits longer means that nobody dispatches
 
@@ -35,6 +38,12 @@ def visible_inbound_events(user: Viewer) -> QuerySet[InboundEvent]:
     if sees_everything(user):
         return events
     return events.filter(connection_id__in=list(visible_connections(user).values_list("pk", flat=True)))
+
+
+def failed_inbound_events(user: Viewer) -> int:
+    """Dead letters the person sees, at most `FAILED_SHOWN`."""
+    failed = visible_inbound_events(user).filter(state=InboundState.FAILED)
+    return failed.order_by().values("pk")[:FAILED_SHOWN].count()
 
 
 def inbound_backlog() -> tuple[int, int, float]:

@@ -91,6 +91,7 @@ def test_no_admin_page_shows_a_strangers_client(world: World, method: str) -> No
         assert not visible_clients(person).exists()
         leaks = []
         addresses = ["/admin/", "/admin/search/?s=" + MARK.lower()]
+        addresses += [f"/admin/home/{part}/" for part in ("moving", "system", "keys", "nothing")]
         for model, model_admin in admin.site._registry.items():
             record = model._default_manager.order_by("-pk").first()
             addresses += admin_addresses(model_admin, record.pk if record else 1)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandParser, no_translations
 
 from agency.kit.health import Finding, Health, run_checks
 from agency.kit.keys import fresh_keys
@@ -19,6 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--keys", action="store_true", help="print fresh SECRET_KEY and ENCRYPTION_KEYS and end")
 
+    @no_translations  # what it says is searched for in the documentation
     def handle(self, *args: Any, **options: Any) -> None:
         if options["keys"]:
             self.stdout.write(fresh_keys())

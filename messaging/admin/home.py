@@ -1,0 +1,81 @@
+"""What messaging puts on the home page."""
+
+from collections.abc import Iterable
+
+from django.db import models
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agency.admin.words import moment, number
+from agency.kit.home import Mover, Need, Tone, register_movers, register_needs
+from agency.models import User
+from messaging.models import ContactImport
+from messaging.selectors.home import failed_imports, moving_imports, rejected_templates, restricted_senders
+from messaging.states import ImportState
+
+
+def needs(user: User) -> Iterable[Need]:
+    """Senders that were stopped, imports that failed, templates that were refused."""
+    if user.has_perm("messaging.view_sender"):
+        for sender in restricted_senders(user):
+            yield Need(
+                title=_("Sender %(name)s was stopped") % {"name": sender.name},
+                text=f"{sender.client} · {sender.state_why or _('Mend the cause, then let it send again.')}",
+                url=_page(sender),
+                tone=Tone.BROKEN,
+            )
+    if user.has_perm("messaging.view_contactimport"):
+        for record in failed_imports(user, timezone.now()):
+            yield Need(
+                title=_("The import of %(file)s failed") % {"file": record.file_name},
+                text=f"{record.client} · {record.error or _('Open it to see why.')}",
+                url=_page(record),
+                tone=Tone.BROKEN,
+                since=record.finished_at or record.created_at,
+            )
+    if user.has_perm("messaging.view_template"):
+        for template in rejected_templates(user):
+            yield Need(
+                title=_("Template %(name)s was refused by its provider") % {"name": template.name},
+                text=_("%(client)s · change its words and submit it again.") % {"client": template.client},
+                url=_page(template),
+                tone=Tone.LOOK,
+            )
+
+
+def movers(user: User) -> Iterable[Mover]:
+    """Imports with their bars."""
+    if user.has_perm("messaging.view_contactimport"):
+        yield from map(_import, moving_imports(user))
+
+
+def _import(record: ContactImport) -> Mover:
+    waiting = record.state == ImportState.WAITING
+    parts = [str(record.client), str(record.get_state_display())]
+    if record.rows:
+        parts.append(_("%(rows)s rows") % {"rows": number(record.rows)})
+    if record.rows_per_second:
+        parts.append(_("%(rows)s a second") % {"rows": number(record.rows_per_second)})
+    if record.expected_at:
+        parts.append(_("done by %(time)s") % {"time": moment(record.expected_at)})
+    return Mover(
+        title=_("Import of %(file)s") % {"file": record.file_name},
+        text=" · ".join(parts),
+        url=_page(record),
+        tone=Tone.WAITING if waiting else Tone.MOVING,
+        icon="upload_file",
+        percent=record.percent,
+    )
+
+
+def _page(record: models.Model) -> str:
+    """The record's page, else its client's."""
+    try:
+        return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=(record.pk,))
+    except NoReverseMatch:
+        return reverse("admin:agency_client_changelist")
+
+
+register_needs(needs)
+register_movers(movers)
