@@ -4,6 +4,8 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from agency.kit.schedules import declare_schedule
+from campaigns.outreach.states import LIVE_AUDIENCE
+from messaging.kit.audiences import register_audience
 
 
 class OutreachConfig(AppConfig):
@@ -12,6 +14,7 @@ class OutreachConfig(AppConfig):
     verbose_name = _("Campaigns")
 
     def ready(self) -> None:
+        register_audience(LIVE_AUDIENCE, "campaigns.outreach.selectors.audience.still_in_segment")
         declare_schedule(
             "outreach.start_due_campaigns",
             "outreach.start_due_campaigns",

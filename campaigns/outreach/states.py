@@ -28,11 +28,17 @@ class ExecutionState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-class AudienceMode(models.TextChoices):
-    """Whether the audience is fixed when the execution starts, or checked again when each message is sent."""
+LIVE_AUDIENCE = "outreach.segment"  # the name under which send jobs ask whether a person still is in the segment
 
-    FROZEN = "frozen", _("frozen at start")
-    LIVE = "live", _("live")
+
+class AudienceMode(models.TextChoices):
+    """Whether the audience is fixed when the execution starts, or checked again when each message is sent.
+
+    A live audience only shrinks: who leaves the segment before their turn is skipped; who joins it later is in the next run.
+    """
+
+    FROZEN = "frozen", _("as it is at the start")
+    LIVE = "live", _("checked again before each message")
 
 
 class Recurrence(models.TextChoices):

@@ -15,6 +15,7 @@ class SendJob(models.Model):
     """Who wants to send opens one of these and adds recipients to it.
 
     `sender_ids` are the senders it may use. `policy` is a `messaging.rules.policy.SendPolicy` as JSON (window, blackout, zones, caps).
+    `audience` names the check that each claim asks whether a person still belongs (`messaging.kit.audiences`); empty: the audience is fixed.
     `variables` are values for the template beyond the contact's own. `text` and `subject` hold an ad-hoc message without a template.
     `next_wave_at` is when the dispatcher looks at the job again; NULL while a wave is open or the job is not running.
     """
@@ -33,6 +34,7 @@ class SendJob(models.Model):
     variables = models.JSONField(default=dict, blank=True)
     sender_ids = ArrayField(models.BigIntegerField(), default=list)
     policy = models.JSONField(default=dict, blank=True)
+    audience = models.CharField(_("audience"), max_length=60, blank=True, default="", db_default="")
     rate_per_hour = models.PositiveIntegerField(_("rate per hour"), null=True, blank=True)
     max_per_day = models.PositiveIntegerField(_("maximum per day"), null=True, blank=True)
     max_attempts = models.PositiveSmallIntegerField(_("attempts"), default=3)

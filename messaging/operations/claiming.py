@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
+from messaging.kit.audiences import still_in
 from messaging.rules.policy import ConsentRule, ContactFacts, Never, not_before
 from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing, person_values
 from messaging.selectors.plans import JobPlan
@@ -70,10 +71,20 @@ SELECT t.id, t.contact_id, t.attempt, t.sender_id, c.id IS NOT NULL, c.name, c.p
        c.attributes, c.quiet_until, s.reason, k.state
 FROM taken t
 LEFT JOIN messaging_contact c ON c.id = t.contact_id
-LEFT JOIN messaging_suppression s ON s.client_id = %(client)s AND s.channel = %(channel)s AND s.address = c.{address}
+LEFT JOIN LATERAL (
+    SELECT s.reason FROM messaging_suppression s WHERE s.client_id = %(client)s AND s.channel = %(channel)s AND s.address IN ({addresses})
+    ORDER BY s.reason <> 'opted_out' LIMIT 1
+) s ON true
 LEFT JOIN messaging_consent k ON k.contact_id = t.contact_id AND k.channel = %(channel)s
 ORDER BY t.id
 """
+
+# Under which of a contact's addresses a suppression of the channel may be kept: a WhatsApp person may be known by either.
+_SUPPRESSED_BY: Mapping[ChannelKind, str] = {
+    ChannelKind.WHATSAPP: "c.phone, c.whatsapp_id",
+    ChannelKind.EMAIL: "c.email",
+    ChannelKind.SMS: "c.phone",
+}
 
 _SETTLE = """
 WITH verdict AS (
@@ -116,7 +127,7 @@ def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> C
         if found is None or found[0] != JobState.RUNNING or not senders:
             return Chunk(lease, (), 0, dict(grants), job_running=bool(found and found[0] == JobState.RUNNING))
         cursor.execute(
-            _TAKE.format(address="email" if plan.channel == ChannelKind.EMAIL else "phone"),
+            _TAKE.format(addresses=_SUPPRESSED_BY[plan.channel]),
             {
                 "job": plan.job_id,
                 "limit": len(senders),
@@ -128,14 +139,18 @@ def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> C
             },
         )
         taken = cursor.fetchall()
-    recent = _recent_sends(plan, [row[1] for row in taken], now)
+    people = [row[1] for row in taken]
+    recent = _recent_sends(plan, people, now)
+    left = set(people).difference(
+        still_in(plan.audience, job_id=plan.job_id, contact_ids=people, now=now) if plan.audience else people
+    )
     rows: list[Claimed] = []
     verdicts: list[_Verdict] = []
     unused: dict[int, int] = defaultdict(int)
     for sender_id in senders[len(taken) :]:
         unused[sender_id] += 1
     for row in taken:
-        decided = _decide(plan, row, recent.get(row[1], ()), now)
+        decided = _decide(plan, row, recent.get(row[1], ()), row[1] in left, now)
         if isinstance(decided, Claimed):
             rows.append(decided)
         else:
@@ -145,7 +160,9 @@ def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> C
     return Chunk(lease, tuple(rows), len(taken), unused, job_running=True)
 
 
-def _decide(plan: JobPlan, row: Sequence[Any], recent: Sequence[datetime], now: datetime) -> Claimed | _Verdict:
+def _decide(
+    plan: JobPlan, row: Sequence[Any], recent: Sequence[datetime], left: bool, now: datetime
+) -> Claimed | _Verdict:
     """The one place where a claimed row is let through, put off, or given its reason."""
     (recipient_id, contact_id, attempt, sender_id, exists, name, phone, email, whatsapp_id, language, zone) = row[:11]
     attributes, quiet_until, suppressed, consent = row[11:]
@@ -165,6 +182,8 @@ def _decide(plan: JobPlan, row: Sequence[Any], recent: Sequence[datetime], now: 
         return _Verdict(recipient_id, skipped, Reason.OPTED_OUT)
     if plan.policy.consent is ConsentRule.REQUIRED and consent != ConsentState.GRANTED:
         return _Verdict(recipient_id, skipped, Reason.NO_CONSENT)
+    if left:
+        return _Verdict(recipient_id, skipped, Reason.LEFT_SEGMENT)
     where = plan.policy.zone_name(agency=plan.agency_zone, client=plan.client_zone, contact=zone or "")
     allowed = not_before(ContactFacts(where, quiet_until, tuple(recent)), plan.policy, now)
     if isinstance(allowed, Never):

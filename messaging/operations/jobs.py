@@ -28,7 +28,10 @@ ADDRESS_FIELD: Mapping[ChannelKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class JobOrder:
-    """What a send job shall be. `priority` 0 means the kind's default; limits of None mean none of the job's own."""
+    """What a send job shall be. `priority` 0 means the kind's default; limits of None mean none of the job's own.
+
+    `audience` names a registered check for people who may leave before their turn; empty: whoever was added stays.
+    """
 
     client: Client
     kind: MessageKind
@@ -39,6 +42,7 @@ class JobOrder:
     text: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    audience: str = ""
     priority: int = 0
     rate_per_hour: int | None = None
     max_per_day: int | None = None
@@ -61,6 +65,7 @@ def open_job(*, order: JobOrder, actor: Actor) -> SendJob:
         variables=dict(order.variables),
         sender_ids=list(order.sender_ids),
         policy=dict(order.policy),
+        audience=order.audience,
         rate_per_hour=order.rate_per_hour,
         max_per_day=order.max_per_day,
         max_attempts=order.max_attempts,

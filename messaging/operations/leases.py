@@ -1,6 +1,6 @@
 """Expired leases: what becomes of rows whose process was lost."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from django.db import connection, transaction
@@ -15,13 +15,16 @@ from integrations.capabilities.messages import Recovery, recovery_of
 from messaging.models import SendJob
 from messaging.states import JobState, Reason, RecipientState
 
+ACTOR = Actor.system("messaging.sweep")
+
 
 @transaction.atomic
 def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
     """Decide about rows whose lease ran out. Returns how many were put back, became unknown, and were given up.
 
     A row goes back to pending only if its provider drops repetitions of our key, or if it never had a sender; otherwise it is *unknown*,
-    which is final for the job. One that has been put back too often is given up, so that a row that kills its process cannot do so forever.
+    which is final for the job. One that has been put back too often is given up, so that a row that kills its process cannot do so
+    forever. Each job's audit log tells that a process was lost, and with how many messages in hand.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -35,8 +38,11 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
         )
         rows = cursor.fetchall()
         fates: dict[tuple[RecipientState, Reason], list[int]] = defaultdict(list)
-        for recipient_id, _job_id, attempt, max_attempts, service in rows:
-            fates[_fate(service, attempt, max_attempts)].append(recipient_id)
+        by_job: dict[int, Counter[str]] = defaultdict(Counter)
+        for recipient_id, job_id, attempt, max_attempts, service in rows:
+            fate = _fate(service, attempt, max_attempts)
+            fates[fate].append(recipient_id)
+            by_job[job_id][fate[0].name.lower()] += 1
         for (state, reason), ids in sorted(fates.items()):
             # An unknown row keeps its lease token: the lost process may yet come back with the provider's answer.
             cursor.execute(
@@ -51,6 +57,8 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
                 """,
                 {"state": state, "reason": reason, "ids": ids},
             )
+    for job in SendJob.objects.filter(pk__in=by_job).select_related("client").order_by("pk"):
+        record_audit(actor=ACTOR, action="lose_process", subject=job, client=job.client, after=dict(by_job[job.pk]))
     return {state.name.lower(): len(ids) for (state, _reason), ids in fates.items()}
 
 

@@ -15,7 +15,8 @@ from messaging.states import ChannelKind
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """A job as its batches use it. `provider_template` names a template kept at the provider; empty: the text itself is sent."""
+    """A job as its batches use it. `audience` names the check that each claim asks; empty: nobody leaves. `provider_template` names a template
+    kept at the provider; empty: the text itself is sent."""
 
     job_id: int
     key: str
@@ -27,6 +28,7 @@ class JobPlan:
     template: CompiledTemplate
     variables: Mapping[str, Any]
     max_attempts: int
+    audience: str = ""
     provider_template: str = ""
     provider_language: str = ""
     media_url: str = ""
@@ -63,6 +65,7 @@ def job_plan(job_id: int) -> JobPlan:
         template=compile_wording(wording),
         variables=job.variables,
         max_attempts=job.max_attempts,
+        audience=job.audience,
         provider_template=version.provider_name if version else "",
         provider_language=version.template.language if version else "",
         media_url=version.media_url if version else "",

@@ -62,6 +62,7 @@ def test_a_campaign_from_form_to_start(agency: Agency, browser: Browser) -> None
         "kind": "6",
         "channel": str(int(ChannelKind.WHATSAPP)),
         "segment": "",
+        "audience_mode": "frozen",
         "template": agency.template.pk,
         "senders": [agency.sender.pk],
         "pool": "",

@@ -24,6 +24,7 @@ PLAIN = (
     "kind",
     "channel",
     "segment",
+    "audience_mode",
     "template",
     "senders",
     "pool",
@@ -112,6 +113,9 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
             field.label = capfirst(str(field.label))
         if "kind" in self.fields:
             self.fields["kind"].choices = [(kind.value, kind.label) for kind in CAMPAIGN_KINDS]  # type: ignore[attr-defined]
+            self.fields["audience_mode"].help_text = _(
+                "Checked again: who has left the segment by then is skipped. Who joins it later is in the next run."
+            )
             self.fields["segment"].empty_label = _("everybody with an address")  # type: ignore[attr-defined]
             self._narrow()
 
@@ -169,6 +173,7 @@ def order_from(client: Client, cleaned: Mapping[str, Any]) -> CampaignOrder:
         kind=cleaned["kind"],
         channel=cleaned["channel"],
         segment=cleaned["segment"],
+        audience_mode=cleaned["audience_mode"],
         template=cleaned["template"],
         senders=tuple(cleaned["senders"]),
         pool=cleaned["pool"],

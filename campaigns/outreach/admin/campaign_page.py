@@ -29,7 +29,7 @@ from campaigns.outreach.rules.segment import read_segment
 from campaigns.outreach.selectors.executions import latest_execution
 from campaigns.outreach.selectors.forecast import CampaignForecast, campaign_forecast
 from campaigns.outreach.selectors.readiness import campaign_senders, start_problems, usable
-from campaigns.outreach.states import CampaignState
+from campaigns.outreach.states import AudienceMode, CampaignState
 from messaging.models import Sender
 from messaging.rules.policy import SendPolicy
 from messaging.selectors.limits import limits_of
@@ -126,7 +126,10 @@ def _run_links(execution: Execution, request: HttpRequest) -> dict[str, Any]:
 def _audience_sentence(campaign: Campaign) -> str:
     if campaign.segment is None:
         return _("Every contact with an address on this channel")
-    return segment_sentence(read_segment(campaign.segment.conditions))
+    said = segment_sentence(read_segment(campaign.segment.conditions))
+    if campaign.audience_mode == AudienceMode.LIVE:
+        said += ". " + _("Checked again before each message: who has left the segment by then is skipped")
+    return said
 
 
 def _sender_line(sender: Sender, today: dt.date) -> SenderLine:

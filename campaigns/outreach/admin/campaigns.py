@@ -45,7 +45,7 @@ class CampaignAdmin(RecordAdmin):
     form = CampaignForm
     buttons = CAMPAIGN_BUTTONS
     fieldsets = (
-        (_("Audience"), {"fields": ("client", "name", "kind", "segment", "consent")}),
+        (_("Audience"), {"fields": ("client", "name", "kind", "segment", "audience_mode", "consent")}),
         (_("Message"), {"fields": ("channel", "template", "variable_lines")}),
         (
             _("When"),

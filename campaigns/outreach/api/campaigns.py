@@ -34,7 +34,7 @@ from campaigns.outreach.operations.executions import (
 from campaigns.outreach.selectors.forecast import campaign_forecast
 from campaigns.outreach.selectors.readiness import start_problems
 from campaigns.outreach.selectors.visible import visible_campaigns, visible_segments
-from campaigns.outreach.states import CampaignState
+from campaigns.outreach.states import AudienceMode, CampaignState
 from messaging.api.fields import Channel, MessageText, RecordId, Short, Slug, Subject
 from messaging.selectors.visible import visible_sender_pools, visible_senders, visible_templates
 from messaging.states import MessageKind
@@ -43,6 +43,7 @@ router = Router()
 read = token("campaigns:read", "outreach.view_campaign")
 run = token("campaigns:run", RUN_CAMPAIGNS)
 Kind = Literal["campaign", "first_contact", "follow_up", "promotional"]
+Audience = Literal["frozen", "live"]
 Limit = Annotated[int, Field(ge=1, le=2_000_000_000)]
 Policy = Annotated[dict[Short, JsonValue], Field(max_length=20)]
 Variables = Annotated[dict[Short, MessageText], Field(max_length=50)]
@@ -57,6 +58,7 @@ class CampaignIn(Schema):
     template: RecordId
     kind: Kind = "campaign"
     segment: RecordId | None = None
+    audience_mode: Audience = Field("frozen", description="live: who has left the segment before their turn is skipped")
     senders: Annotated[list[RecordId], Field(max_length=100)] = []
     pool: RecordId | None = None
     variables: Variables = {}
@@ -73,6 +75,7 @@ class CampaignPatch(Schema):
     name: Subject | None = None
     template: RecordId | None = None
     segment: RecordId | None = None
+    audience_mode: Audience | None = None
     senders: Annotated[list[RecordId], Field(max_length=100)] | None = None
     pool: RecordId | None = None
     variables: Variables | None = None
@@ -94,6 +97,7 @@ class CampaignOut(Schema):
     state: str
     template: int
     segment: int | None
+    audience_mode: str
     senders: list[int]
     pool: int | None
     variables: dict[str, Any]
@@ -153,6 +157,7 @@ def campaign_out(campaign: Campaign) -> CampaignOut:
     plain = (
         "name",
         "state",
+        "audience_mode",
         "variables",
         "priority",
         "rate_per_hour",
@@ -208,6 +213,7 @@ def create(request: HttpRequest, body: CampaignIn) -> tuple[int, Schema]:
     given = body.dict()
     given |= _related(caller(request), given)
     given["client"] = client_or_404(request, body.client)
+    given["audience_mode"] = AudienceMode(body.audience_mode)
     given["channel"], given["kind"] = body.channel.kind, MessageKind[body.kind.upper()]
     return 201, campaign_out(create_campaign(order=CampaignOrder(**given), actor=actor_of_token(request)))
 
@@ -245,7 +251,7 @@ def patch_campaign(request: HttpRequest, campaign_id: RecordId, body: CampaignPa
     """Only drafts and scheduled ones can be changed."""
     campaign = _campaign(request, campaign_id)
     given = body.dict(exclude_unset=True)
-    keep_when_null = ("name", "template", "senders", "variables", "priority", "max_attempts", "policy")
+    keep_when_null = ("name", "template", "audience_mode", "senders", "variables", "priority", "max_attempts", "policy")
     given = {name: value for name, value in given.items() if value is not None or name not in keep_when_null}
     given |= _related(caller(request), given)
     order = dataclasses.replace(order_of(campaign), **given)

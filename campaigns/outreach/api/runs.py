@@ -14,7 +14,7 @@ from campaigns.outreach.models import Execution
 from campaigns.outreach.selectors.reports import Report, campaign_report, execution_report
 from campaigns.outreach.selectors.visible import visible_campaigns, visible_executions
 from messaging.api.fields import RecordId, state_name
-from messaging.models import Recipient
+from messaging.models import Contact, Recipient
 from messaging.selectors.visible import visible_recipients
 from messaging.states import Reason, RecipientState
 
@@ -128,14 +128,14 @@ def report_out(report: Report) -> ReportOut:
     )
 
 
-def recipient_out(recipient: Recipient, clear: bool) -> RecipientOut:
-    """A recipient as its reader may see it."""
-    contact = recipient.contact
-    address = contact.phone or contact.email or contact.whatsapp_id or ""
+def recipient_out(recipient: Recipient, contact: Contact | None, clear: bool) -> RecipientOut:
+    """A recipient as its reader may see it; of a person who was erased only the number is left."""
+    name = contact.name if contact else ""
+    address = (contact.phone or contact.email or contact.whatsapp_id or "") if contact else ""
     return RecipientOut(
         id=recipient.pk,
-        contact=contact.pk,
-        name=contact.name if clear else masked(contact.name),
+        contact=recipient.contact_id,
+        name=name if clear else masked(name),
         address=address if clear else masked(address),
         step=recipient.step,
         state=state_name(recipient.state),
@@ -178,12 +178,16 @@ def read_execution(request: HttpRequest, execution_id: RecordId) -> ExecutionOut
 def list_recipients(request: HttpRequest, execution_id: RecordId, query: Query[RecipientQuery]) -> dict[str, Any]:
     """The people of a run, each with state and reason."""
     execution = _execution(request, execution_id)
-    recipients = visible_recipients(caller(request)).filter(job=execution.job_id)
+    recipients = visible_recipients(caller(request)).select_related(None).filter(job=execution.job_id)
     if query.state is not None:
         recipients = recipients.filter(state=RecipientState[query.state.upper()])
     rows, cursor = page_of(recipients, query, ("contact_id", "step"))
     clear = caller(request).has_perm(PERSONAL_DATA)
-    return {"items": [recipient_out(recipient, clear) for recipient in rows], "next_cursor": cursor}
+    people = Contact.objects.in_bulk({recipient.contact_id for recipient in rows})
+    return {
+        "items": [recipient_out(recipient, people.get(recipient.contact_id), clear) for recipient in rows],
+        "next_cursor": cursor,
+    }
 
 
 @router.get("/executions/{int:execution_id}/report", response=ReportOut, auth=read, summary="Report of one execution")

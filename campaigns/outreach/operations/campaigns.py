@@ -41,6 +41,7 @@ class CampaignOrder:
     template: Template
     kind: MessageKind = MessageKind.CAMPAIGN
     segment: Segment | None = None
+    audience_mode: AudienceMode = AudienceMode.FROZEN
     senders: Sequence[Sender] = ()
     pool: SenderPool | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +58,7 @@ PLAIN_FIELDS = (
     "channel",
     "template",
     "segment",
+    "audience_mode",
     "pool",
     "variables",
     "priority",
@@ -78,9 +80,7 @@ def create_campaign(*, order: CampaignOrder, actor: Actor) -> Campaign:
     """Make a draft. Raises `InvalidInput` naming the wrong field."""
     order = _checked(order)
     plain = {name: getattr(order, name) for name in PLAIN_FIELDS}
-    campaign = Campaign.objects.create(
-        client=order.client, audience_mode=AudienceMode.FROZEN, created_by_id=actor.user_id, **plain
-    )
+    campaign = Campaign.objects.create(client=order.client, created_by_id=actor.user_id, **plain)
     campaign.senders.set(order.senders)
     record_audit(
         actor=actor, action="create_campaign", subject=campaign, client=order.client, after=_facts(campaign, order)
@@ -237,6 +237,10 @@ def _checked(order: CampaignOrder) -> CampaignOrder:
         raise refuse("template", _("Choose a template of this client and channel."))
     if order.segment is not None and order.segment.client_id != order.client.pk:
         raise refuse("segment", _("Choose a segment of this client."))
+    if order.audience_mode not in AudienceMode.values:
+        raise refuse("audience_mode", _("The audience is either frozen or live."))
+    if order.audience_mode == AudienceMode.LIVE and order.segment is None:
+        raise refuse("audience_mode", _("Choose a segment: without one there is nothing that a person could leave."))
     if any(sender.client_id != order.client.pk or sender.channel != order.channel for sender in order.senders):
         raise refuse("senders", _("Choose senders of this client and channel."))
     if order.pool is not None and (order.pool.client_id != order.client.pk or order.pool.channel != order.channel):

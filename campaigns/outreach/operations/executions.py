@@ -16,7 +16,7 @@ from campaigns.outreach.operations.campaigns import locked_campaign
 from campaigns.outreach.selectors.audience import last_contact_id
 from campaigns.outreach.selectors.executions import OPEN_EXECUTIONS
 from campaigns.outreach.selectors.readiness import campaign_senders, start_problems
-from campaigns.outreach.states import CampaignState, ExecutionState, Recurrence
+from campaigns.outreach.states import LIVE_AUDIENCE, AudienceMode, CampaignState, ExecutionState, Recurrence
 from messaging.models import SendJob
 from messaging.operations.jobs import JobOrder, cancel_job, change_job_limits, open_job, pause_job, resume_job
 from messaging.rules.rendering import nest
@@ -80,6 +80,7 @@ def _job_order(campaign: Campaign) -> JobOrder:
         template_version=campaign.template.current,
         variables=nest(campaign.variables),
         policy=campaign.policy,
+        audience=LIVE_AUDIENCE if campaign.audience_mode == AudienceMode.LIVE else "",
         priority=campaign.priority,
         rate_per_hour=campaign.rate_per_hour,
         max_per_day=campaign.max_per_day,

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField, Valu
 from psycopg.errors import QueryCanceled
 
 from agency.models import Client
-from campaigns.outreach.models import Campaign
+from campaigns.outreach.models import Campaign, Execution, Segment
 from campaigns.outreach.rules.segment import (
     EVERYBODY,
     All,
@@ -57,6 +57,22 @@ def campaign_audience(campaign: Campaign, now: dt.datetime) -> QuerySet[Contact]
     if campaign.channel == ChannelKind.SMS:
         return everybody.filter(phone__isnull=False)
     return everybody.filter(Q(phone__isnull=False) | Q(whatsapp_id__isnull=False))
+
+
+def still_in_segment(job_id: int, contact_ids: Sequence[int], now: dt.datetime) -> Collection[int]:
+    """Which of these people of a run still are in its campaign's segment, as the segment is now. Everybody where there is none.
+
+    A live audience's check (`messaging.kit.audiences`): asked inside the claim, for at most 200 people at once.
+    """
+    segment = (
+        Segment.objects.select_related("client")
+        .filter(pk__in=Execution.objects.filter(job=job_id).values("campaign__segment"))
+        .first()
+    )
+    if segment is None:
+        return contact_ids
+    inside = contacts_matching(segment.client, read_segment(segment.conditions), now)
+    return set(inside.filter(pk__in=contact_ids).order_by().values_list("pk", flat=True))
 
 
 def last_contact_id(client: Client) -> int:

@@ -2,10 +2,11 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
-from messaging.models import Recipient
+from messaging.models import Contact, Recipient
 from messaging.states import Reason, RecipientState
 
 PAGE = 50
@@ -27,6 +28,7 @@ class PersonRow:
     contact_id: int
     name: str
     address: str
+    erased: bool  # the contact is gone; what became of the message is kept
     state: RecipientState
     reason: Reason
     code: str
@@ -43,34 +45,27 @@ def people_page(job_id: int, chosen: PeopleFilter) -> list[PersonRow]:
         rows = rows.filter(state__in=_with_leased(chosen.states))
     if chosen.reasons:
         rows = rows.filter(reason__in=chosen.reasons)
-    fields = (
-        "contact_id",
-        "contact__name",
-        "contact__phone",
-        "contact__email",
-        "state",
-        "reason",
-        "code",
-        "sent_at",
-        "not_before",
-        "changed_at",
+    fields = ("contact_id", "state", "reason", "code", "sent_at", "not_before", "changed_at")
+    page = list(rows.order_by("contact_id", "step").values_list(*fields)[:PAGE])
+    # Apart, and not by a join: a person who was erased still is one of the run's people.
+    known = Contact.objects.in_bulk({row[0] for row in page})
+    return [_row(known.get(row[0]), row, now) for row in page]
+
+
+def _row(person: Contact | None, row: tuple[Any, ...], now: dt.datetime) -> PersonRow:
+    contact_id, state, reason, code, sent_at, not_before, changed_at = row
+    return PersonRow(
+        contact_id=contact_id,
+        name=person.name if person else "",
+        address=(person.phone or person.email or person.whatsapp_id or "") if person else "",
+        erased=person is None,
+        state=RecipientState(state),
+        reason=Reason(reason),
+        code=code or "",
+        sent_at=sent_at,
+        not_before=not_before if state == RecipientState.PENDING and not_before > now else None,
+        changed_at=changed_at,
     )
-    return [
-        PersonRow(
-            contact_id=contact_id,
-            name=name or "",
-            address=phone or email or "",
-            state=RecipientState(state),
-            reason=Reason(reason),
-            code=code or "",
-            sent_at=sent_at,
-            not_before=not_before if state == RecipientState.PENDING and not_before > now else None,
-            changed_at=changed_at,
-        )
-        for contact_id, name, phone, email, state, reason, code, sent_at, not_before, changed_at in rows.order_by(
-            "contact_id", "step"
-        ).values_list(*fields)[:PAGE]
-    ]
 
 
 def _with_leased(states: tuple[int, ...]) -> tuple[int, ...]:

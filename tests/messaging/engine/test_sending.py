@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agency.models import AuditEntry
 from integrations.models import Connection
 from integrations.operations.connections import create_connection
 from messaging.limits import limiter
@@ -83,6 +84,7 @@ def test_a_process_lost_after_the_provider_accepted_leaves_unknown_and_a_status_
     chunk = claim_chunk(plan=job_plan(job.pk), grants={world.senders[0].pk: 3}, now=datetime.now(UTC))
     expire_leases()
     assert settle_expired_leases() == {"unknown": 3}
+    assert AuditEntry.objects.get(action="lose_process", subject_id=job.pk).after == {"unknown": 3}
     assert totals_agree(job)
     assert world.send(job) == 0  # never sent again
 
