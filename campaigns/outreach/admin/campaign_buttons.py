@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.words import moment, money, number
 from agency.kit.actor import Actor
-from campaigns.outreach.admin.words import moment, money, number
 from campaigns.outreach.models import Campaign
 from campaigns.outreach.operations.campaigns import archive_campaign, schedule_campaign, unschedule_campaign
 from campaigns.outreach.operations.executions import (

@@ -11,15 +11,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from agency.admin.words import moment, money, number
 from agency.models import AuditEntry
 from campaigns.outreach.admin.live import live_context
 from campaigns.outreach.admin.words import (
     ACTION_WORDS,
     TONES,
     limit_sentences,
-    moment,
-    money,
-    number,
     policy_sentences,
     schedule_sentence,
     segment_sentence,

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.words import Tone, duration, number
 from agency.rules.masking import masked
 from campaigns.outreach.admin.live import live_context
-from campaigns.outreach.admin.words import TONES, Tone, duration, number
+from campaigns.outreach.admin.words import TONES
 from campaigns.outreach.models import Execution
 from campaigns.outreach.selectors.people import PAGE, PeopleFilter, people_page
 from campaigns.outreach.selectors.reports import execution_report, recipients_csv

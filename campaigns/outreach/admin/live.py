@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from campaigns.outreach.admin.words import TONES, Tone, duration, moment, number
+from agency.admin.words import Tone, duration, moment, number
+from campaigns.outreach.admin.words import TONES
 from campaigns.outreach.selectors.live import Live, live_execution
 from campaigns.outreach.states import ExecutionState
 from messaging.states import Reason, RecipientState

@@ -16,12 +16,13 @@ from django.utils.translation import gettext_lazy
 
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton, dress
+from agency.admin.words import number
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput
 from agency.models import Client
 from agency.rules.masking import masked
 from agency.selectors.access import visible_clients
-from campaigns.outreach.admin.words import FIELD_WORDS, OP_WORDS, number, segment_sentence
+from campaigns.outreach.admin.words import FIELD_WORDS, OP_WORDS, segment_sentence
 from campaigns.outreach.models import Segment
 from campaigns.outreach.operations.segments import add_usual_segments, change_segment, create_segment
 from campaigns.outreach.rules.segment import FIELDS, OPS, FieldKind, read_segment
