@@ -1,5 +1,7 @@
 """The agency's own records, and the Django project."""
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.models.signals import post_migrate
@@ -10,16 +12,16 @@ from agency.kit.health import register_check
 from agency.kit.metrics import register_source
 from agency.kit.schedules import declare_schedule
 
-# Name: (decides /readyz, title on the home page)
-CHECKS = {
-    "database": (True, _("Database")),
-    "redis": (True, _("Message broker")),
-    "queues": (True, _("Queues")),
-    "workers": (False, _("Workers")),
-    "migrations": (False, ""),
-    "clock": (False, ""),
-    "keys": (False, ""),
-    "disk": (False, ""),
+# Name: (decides /readyz, title on the home page, the checks without which there is nothing to look at)
+CHECKS: dict[str, tuple[bool, Any, tuple[str, ...]]] = {
+    "database": (True, _("Database"), ()),
+    "redis": (True, _("Message broker"), ()),
+    "queues": (True, _("Queues"), ("redis",)),
+    "workers": (False, _("Workers"), ("redis",)),
+    "migrations": (False, "", ("database",)),
+    "clock": (False, "", ("database", "redis")),
+    "keys": (False, "", ()),
+    "disk": (False, "", ()),
 }
 
 
@@ -32,8 +34,9 @@ class AgencyConfig(AppConfig):
         post_migrate.connect(
             import_string("agency.operations.roles.sync_roles_after_migrate"), dispatch_uid="sync_roles"
         )
-        for name, (ready, title) in CHECKS.items():
-            register_check(name, import_string(f"agency.selectors.health.check_{name}"), ready=ready, title=title)
+        for name, (ready, title, needs) in CHECKS.items():
+            check = import_string(f"agency.selectors.health.check_{name}")
+            register_check(name, check, ready=ready, title=title, needs=needs)
         register_source(import_string("agency.selectors.health.queue_gauges"))
         declare_schedule(
             "agency.forget_answers",

@@ -15,10 +15,10 @@ class AutomationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare this package's checks, gauges and schedules."""
-        register_check(
-            "beat", import_string("automations.selectors.health.check_beat"), ready=True, title=_("Clock (Beat)")
-        )
-        register_check("schedules", import_string("automations.selectors.health.check_schedules"))
+        needs = ("database",)
+        check_beat = import_string("automations.selectors.health.check_beat")
+        register_check("beat", check_beat, ready=True, title=_("Clock (Beat)"), needs=needs)
+        register_check("schedules", import_string("automations.selectors.health.check_schedules"), needs=needs)
         register_source(import_string("automations.selectors.health.beat_gauges"))
         declare_schedule(
             "automations.prune_slots",

@@ -33,4 +33,5 @@ class IntegrationsConfig(AppConfig):
             "webhooks",
             import_string("integrations.selectors.inbound_events.check_inbound_events"),
             title=_("Incoming webhooks"),
+            needs=("database",),
         )

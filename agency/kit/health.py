@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 CANARY_KEY = "canary:{queue}"  # in the cache: when (epoch seconds) a queue last answered
 
 
@@ -32,20 +34,26 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One named check; it returns findings and may raise, which counts as failed."""
+    """One named check; it returns findings and may raise, which counts as failed. `needs`: without these there is nothing to look at."""
 
     name: str
     run: Callable[[], Finding]
     ready: bool
     title: Any = ""
+    needs: tuple[str, ...] = ()
 
 
 _checks: dict[str, Check] = {}
 
 
-def register_check(name: str, run: Callable[[], Finding], *, ready: bool = False, title: Any = "") -> None:
-    """Declare a check; a second one of the same name replaces the first. `title` (translated lazily) names it on the home page."""
-    _checks[name] = Check(name, run, ready, title)
+def register_check(
+    name: str, run: Callable[[], Finding], *, ready: bool = False, title: Any = "", needs: tuple[str, ...] = ()
+) -> None:
+    """Declare a check; a second one of the same name replaces the first. `title` (translated lazily) names it on the home page.
+
+    `needs` are checks declared earlier whose failure explains this one's.
+    """
+    _checks[name] = Check(name, run, ready, title, needs)
 
 
 def titled_checks() -> dict[str, Any]:
@@ -55,9 +63,15 @@ def titled_checks() -> dict[str, Any]:
 
 def run_checks(*, only_ready: bool = False, only_titled: bool = False) -> dict[str, Finding]:
     """Run the checks in order of declaration. What a check raises becomes a failed finding with the error's first line."""
-    found = {}
+    found: dict[str, Finding] = {}
     for check in _checks.values():
         if (only_ready and not check.ready) or (only_titled and not check.title):
+            continue
+        away = [name for name in check.needs if name in found and found[name].health is Health.FAILED]
+        if away:
+            # Each of them would wait for the same server that does not answer.
+            text = _("not looked at without %(names)s") % {"names": ", ".join(away)}
+            found[check.name] = Finding(Health.FAILED, text)
             continue
         try:
             found[check.name] = check.run()

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterable
 
+import psycopg
 import redis
 from celery import current_app
 from cryptography.fernet import Fernet
@@ -15,6 +16,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from agency.kit.health import CANARY_KEY, Finding, Health
@@ -23,6 +26,7 @@ from agency.kit.metrics import Sample
 OLDEST_CANARY = 120  # seconds; Beat sends one each 30 s
 LARGEST_SKEW = 2.0  # seconds between this machine and the servers; leases use the database's clock
 LEAST_DISK = 2 * 1024**3
+CONNECT_SECONDS = 5  # the pool would wait for half a minute before it says that PostgreSQL is away
 PING_SECONDS = 0.7  # a worker answers at once, also one that is busy
 
 
@@ -32,9 +36,14 @@ def _redis(url: str) -> "redis.Redis":
 
 def check_database() -> Finding:
     """PostgreSQL answers, in a version that has what we use."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
-        number, version = cursor.fetchone()
+    parameters = connection.get_connection_params() | {"connect_timeout": CONNECT_SECONDS}
+    try:
+        with psycopg.connect(**parameters) as probe:
+            number, version = probe.info.server_version, probe.info.parameter_status("server_version")
+    except psycopg.OperationalError as error:
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        todo = _("Start PostgreSQL, or correct DATABASE_URL (on your own machine: unset it).")
+        return Finding(Health.FAILED, first_line[:300], todo)
     if number < 180_000:
         return Finding(Health.FAILED, f"PostgreSQL {version}", _("Batuta needs PostgreSQL 18 or newer."))
     return Finding(Health.OK, f"PostgreSQL {version}")
@@ -42,9 +51,13 @@ def check_database() -> Finding:
 
 def check_redis() -> Finding:
     """The broker answers and never drops messages to save memory."""
-    with _redis(settings.REDIS_URL) as client:
-        facts = client.info()
-        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown")
+    try:
+        with _redis(settings.REDIS_URL) as client:
+            facts = client.info()
+            policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown")
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        todo = _("Start Valkey, or correct REDIS_URL (on your own machine: unset it).")
+        return Finding(Health.FAILED, str(error)[:300], todo)
     version = facts.get("valkey_version") or facts.get("redis_version")
     if policy != "noeviction":
         return Finding(

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connections
 from django.test import Client as Browser
 from django.utils import translation
 
@@ -67,6 +68,19 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setitem(kit_health._checks, "x", kit_health.Check("x", broken, False))
     assert run_checks()["x"] == Finding(Health.FAILED, "ConnectionRefusedError: no route", "See the text of the error.")
+
+
+def test_a_server_that_does_not_answer_is_named_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    nowhere = {"host": "127.0.0.1", "port": "1", "dbname": "none"}
+    monkeypatch.setattr(connections["default"], "get_connection_params", lambda: nowhere)
+    found = run_checks()
+    assert (found["database"].health, found["redis"].health) == (Health.FAILED, Health.FAILED)
+    assert found["database"].todo == "Start PostgreSQL, or correct DATABASE_URL (on your own machine: unset it)."
+    assert found["redis"].todo == "Start Valkey, or correct REDIS_URL (on your own machine: unset it)."
+    without = {name for name, finding in found.items() if finding.text.startswith("not looked at without")}
+    assert without == {"queues", "workers", "migrations", "clock", "webhooks", "beat", "schedules"}
+    assert found["clock"] == Finding(Health.FAILED, "not looked at without database, redis")
 
 
 def test_metrics_are_read_when_they_are_scraped(client: Browser, settings: Any) -> None:

@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 lasting_stage(platform)
                 console.print(f"\nBatuta runs.\n  Pages    {platform.url}/admin/\n  Sign in  {DIRECTOR} / {password}")
                 console.print(
-                    f"  API      {platform.url}/api/v1/docs\n  Sandbox  {platform.sandbox.url}/  (phones and what arrived on them)"
+                    f"  API      {platform.url}/api/openapi.json\n  Sandbox  {platform.sandbox.url}/  (phones and what arrived on them)"
                 )
                 console.print(f"  Logs     {LOGS}\nCtrl-C stops all of it.")
                 while True:
