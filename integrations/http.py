@@ -31,7 +31,7 @@ _CONNECT_PHASE = "client error (Connect)"
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A complete answer of at most `max_response_bytes`. Header names are lower case."""
+    """A complete answer of at most `max_response_bytes`. Header names are looked up in any case."""
 
     service: str
     operation: str
@@ -161,8 +161,7 @@ class HttpClient:
             if headers:
                 builder = builder.headers(dict(headers))
             async with builder.build_streamed() as answer:
-                status = answer.status
-                found = {str(name).lower(): str(value) for name, value in answer.headers.items()}
+                status, found = answer.status, answer.headers
                 chunks: list[bytes] = []
                 size = 0
                 while (chunk := await answer.body_reader.read_chunk()) is not None:

@@ -65,10 +65,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """One person about to be written to by one sender. `gap` is in seconds, `portfolio_limit` distinct people per 24 hours."""
+    """People about to be written to by one sender. `gap` is in seconds, `portfolio_limit` distinct people per 24 hours."""
 
     sender_id: int
-    person: int
+    people: Sequence[int]
     gap: int = 0
     portfolio: str = ""
     portfolio_limit: int = 0
@@ -209,14 +209,16 @@ def give_back(*, job: JobLimits, senders: Mapping[int, SenderLimits], unused: Ma
         return
 
 
-def admit(pairings: Sequence[Pairing]) -> list[float]:
-    """Seconds each person has to wait before this sender may write again; 0.0 means now. Raises `LimiterUnavailable`."""
+def admit(pairings: Sequence[Pairing]) -> list[list[float]]:
+    """Per pairing and person the seconds to wait before this sender may write again; 0.0 means now. Raises `LimiterUnavailable`."""
     if not any(pairing.gap or pairing.portfolio_limit for pairing in pairings):
-        return [0.0] * len(pairings)
-    arguments: list[str | int] = [len(pairings)]
+        return [[0.0] * len(pairing.people) for pairing in pairings]
+    arguments: list[str | int] = []
     for pairing in pairings:
-        arguments += [pairing.sender_id, pairing.person, pairing.gap * 1000, pairing.portfolio, pairing.portfolio_limit]
-    return [wait / 1000 for wait in _run("admit.lua", [], arguments)]
+        # The people travel as one argument: packing and parsing one each would cost more than the check itself.
+        people = " ".join(map(str, pairing.people))
+        arguments += [pairing.sender_id, people, pairing.gap * 1000, pairing.portfolio, pairing.portfolio_limit]
+    return [[wait / 1000 for wait in waits] for waits in _run("admit.lua", [], arguments)]
 
 
 def hold_sender(sender_id: int, seconds: float) -> None:

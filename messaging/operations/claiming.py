@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
+from agency.kit import arrays
 from messaging.kit.audiences import still_in
 from messaging.rules.policy import ConsentRule, ContactFacts, Never, not_before
 from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing, person_values
@@ -133,7 +134,7 @@ def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> C
                 "limit": len(senders),
                 "lease": lease,
                 "seconds": LEASE_SECONDS,
-                "senders": senders,
+                "senders": arrays.numbers(senders),
                 "client": plan.client_id,
                 "channel": plan.channel,
             },
@@ -149,8 +150,9 @@ def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> C
     unused: dict[int, int] = defaultdict(int)
     for sender_id in senders[len(taken) :]:
         unused[sender_id] += 1
+    openings: dict[str, datetime | Never] = {}
     for row in taken:
-        decided = _decide(plan, row, recent.get(row[1], ()), row[1] in left, now)
+        decided = _decide(plan, row, recent.get(row[1], ()), row[1] in left, now, openings)
         if isinstance(decided, Claimed):
             rows.append(decided)
         else:
@@ -161,9 +163,17 @@ def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> C
 
 
 def _decide(
-    plan: JobPlan, row: Sequence[Any], recent: Sequence[datetime], left: bool, now: datetime
+    plan: JobPlan,
+    row: Sequence[Any],
+    recent: Sequence[datetime],
+    left: bool,
+    now: datetime,
+    openings: dict[str, datetime | Never],
 ) -> Claimed | _Verdict:
-    """The one place where a claimed row is let through, put off, or given its reason."""
+    """The one place where a claimed row is let through, put off, or given its reason.
+
+    `openings` keeps, for one claim, the answer by time zone for people without facts of their own.
+    """
     (recipient_id, contact_id, attempt, sender_id, exists, name, phone, email, whatsapp_id, language, zone) = row[:11]
     attributes, quiet_until, suppressed, consent = row[11:]
     skipped = RecipientState.SKIPPED
@@ -184,8 +194,13 @@ def _decide(
         return _Verdict(recipient_id, skipped, Reason.NO_CONSENT)
     if left:
         return _Verdict(recipient_id, skipped, Reason.LEFT_SEGMENT)
-    where = plan.policy.zone_name(agency=plan.agency_zone, client=plan.client_zone, contact=zone or "")
-    allowed = not_before(ContactFacts(where, quiet_until, tuple(recent)), plan.policy, now)
+    if quiet_until is None and not recent and zone in openings:
+        allowed = openings[zone]
+    else:
+        where = plan.policy.zone_name(agency=plan.agency_zone, client=plan.client_zone, contact=zone or "")
+        allowed = not_before(ContactFacts(where, quiet_until, tuple(recent)), plan.policy, now)
+        if quiet_until is None and not recent:
+            openings[zone] = allowed
     if isinstance(allowed, Never):
         return _Verdict(recipient_id, skipped, allowed.reason)
     if allowed > now:
@@ -239,11 +254,11 @@ def _settle(plan: JobPlan, lease: int, verdicts: Sequence[_Verdict]) -> None:
             {
                 "job": plan.job_id,
                 "lease": lease,
-                "ids": [verdict.recipient_id for verdict in verdicts],
-                "states": [verdict.state for verdict in verdicts],
-                "reasons": [verdict.reason for verdict in verdicts],
-                "times": [verdict.not_before for verdict in verdicts],
-                "codes": [verdict.code for verdict in verdicts],
+                "ids": arrays.numbers([verdict.recipient_id for verdict in verdicts]),
+                "states": arrays.numbers([verdict.state for verdict in verdicts]),
+                "reasons": arrays.numbers([verdict.reason for verdict in verdicts]),
+                "times": arrays.times([verdict.not_before for verdict in verdicts]),
+                "codes": arrays.texts([verdict.code for verdict in verdicts]),
             },
         )
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from agency.kit import arrays
 from messaging.states import RecipientState
 
 
@@ -36,14 +37,14 @@ def apply_status_reports(*, reports: Sequence[StatusReport]) -> int:
         cursor.execute(
             _STORE,
             {
-                "days": [report.received_on for report in reports],
-                "connections": [report.connection_id for report in reports],
-                "events": [report.provider_event_id for report in reports],
-                "messages": [report.provider_message_id for report in reports],
-                "references": [report.reference or None for report in reports],
-                "states": [report.state for report in reports],
-                "times": [report.occurred_at for report in reports],
-                "codes": [report.code for report in reports],
+                "days": arrays.times([report.received_on for report in reports]),
+                "connections": arrays.numbers([report.connection_id for report in reports]),
+                "events": arrays.texts([report.provider_event_id for report in reports]),
+                "messages": arrays.texts([report.provider_message_id for report in reports]),
+                "references": arrays.numbers([report.reference or None for report in reports]),
+                "states": arrays.numbers([report.state for report in reports]),
+                "times": arrays.times([report.occurred_at for report in reports]),
+                "codes": arrays.texts([report.code for report in reports]),
             },
         )
         stored = [row for row in cursor.fetchall() if row[0] is not None]
@@ -136,12 +137,12 @@ def _advance(cursor: CursorWrapper, rows: Sequence[tuple[int, int, str, str | No
     cursor.execute(
         _ADVANCE,
         {
-            "ids": ids,
-            "reached": [reached[one] for one in ids],
-            "failed": [failed[one] for one in ids],
-            "messages": [last[one][0] for one in ids],
-            "codes": [last[one][1] for one in ids],
-            "times": [last[one][2] for one in ids],
+            "ids": arrays.numbers(ids),
+            "reached": arrays.numbers([reached[one] for one in ids]),
+            "failed": arrays.texts(["t" if failed[one] else "f" for one in ids]),
+            "messages": arrays.texts([last[one][0] for one in ids]),
+            "codes": arrays.texts([last[one][1] for one in ids]),
+            "times": arrays.times([last[one][2] for one in ids]),
         },
     )
     (moved,) = cursor.fetchone()

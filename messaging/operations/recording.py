@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
+from agency.kit import arrays
 from messaging.states import Reason, RecipientState
 
 
@@ -81,9 +82,9 @@ def record_outcomes(*, lease: int, outcomes: Sequence[Outcome], references: Sequ
                 SELECT current_date, * FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) ON CONFLICT DO NOTHING
                 """,
                 [
-                    [reference.connection_id for reference in references],
-                    [reference.provider_message_id for reference in references],
-                    [reference.recipient_id for reference in references],
+                    arrays.numbers([reference.connection_id for reference in references]),
+                    arrays.texts([reference.provider_message_id for reference in references]),
+                    arrays.numbers([reference.recipient_id for reference in references]),
                 ],
             )
     return int(number)
@@ -91,13 +92,15 @@ def record_outcomes(*, lease: int, outcomes: Sequence[Outcome], references: Sequ
 
 def _columns(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
-        "ids": [outcome.recipient_id for outcome in outcomes],
-        "states": [outcome.state for outcome in outcomes],
-        "reasons": [outcome.reason for outcome in outcomes],
-        "provider_ids": [outcome.provider_id for outcome in outcomes],
-        "codes": [outcome.code for outcome in outcomes],
-        "sent": [outcome.sent_at for outcome in outcomes],
-        "delays": [outcome.delay for outcome in outcomes],
-        "attempts": [0 if outcome.uses_attempt else 1 for outcome in outcomes],
-        "values": [None if outcome.values is None else orjson.dumps(outcome.values).decode() for outcome in outcomes],
+        "ids": arrays.numbers([outcome.recipient_id for outcome in outcomes]),
+        "states": arrays.numbers([outcome.state for outcome in outcomes]),
+        "reasons": arrays.numbers([outcome.reason for outcome in outcomes]),
+        "provider_ids": arrays.texts([outcome.provider_id for outcome in outcomes]),
+        "codes": arrays.texts([outcome.code for outcome in outcomes]),
+        "sent": arrays.times([outcome.sent_at for outcome in outcomes]),
+        "delays": arrays.numbers([outcome.delay for outcome in outcomes]),
+        "attempts": arrays.numbers([0 if outcome.uses_attempt else 1 for outcome in outcomes]),
+        "values": arrays.texts(
+            [None if outcome.values is None else orjson.dumps(outcome.values).decode() for outcome in outcomes]
+        ),
     }

@@ -146,17 +146,22 @@ class Batch:
         """The rows whose person may be written to now; the others go back to pending with the time they have to wait."""
         if self.plan.channel is not ChannelKind.WHATSAPP or not chunk.rows:
             return chunk.rows
-        pairings = [self._pairing(row) for row in chunk.rows]
+        people: dict[int, list[Claimed]] = defaultdict(list)
+        for row in chunk.rows:
+            people[row.sender_id].append(row)
         try:
-            waits = limiter.admit(pairings)
+            waits = limiter.admit([self._pairing(sender_id, rows) for sender_id, rows in people.items()])
         except limiter.LimiterUnavailable:
             self.exhausted = True
-            waits = [1.0] * len(pairings)
-        if not any(waits):
+            waits = [[1.0] * len(rows) for rows in people.values()]
+        if not any(map(any, waits)):
             return chunk.rows
         now = datetime.now(UTC)
         refused = {
-            row.recipient_id: now + timedelta(seconds=wait) for row, wait in zip(chunk.rows, waits, strict=True) if wait
+            row.recipient_id: now + timedelta(seconds=wait)
+            for rows, theirs in zip(people.values(), waits, strict=True)
+            for row, wait in zip(rows, theirs, strict=True)
+            if wait
         }
         release_rows(plan=self.plan, lease=chunk.lease, waits=refused)
         unused = Counter(row.sender_id for row in chunk.rows if row.recipient_id in refused)
@@ -164,11 +169,11 @@ class Batch:
         self.handled += len(refused)
         return tuple(row for row in chunk.rows if row.recipient_id not in refused)
 
-    def _pairing(self, row: Claimed) -> limiter.Pairing:
-        sender = self.routes[row.sender_id].sender
+    def _pairing(self, sender_id: int, rows: Sequence[Claimed]) -> limiter.Pairing:
+        sender = self.routes[sender_id].sender
         return limiter.Pairing(
             sender_id=sender.pk,
-            person=row.contact_id,
+            people=[row.contact_id for row in rows],
             gap=sender.pair_seconds,
             portfolio=sender.portfolio if sender.portfolio_per_day else "",
             portfolio_limit=sender.portfolio_per_day or 0,

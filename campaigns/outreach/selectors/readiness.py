@@ -119,7 +119,11 @@ def _sender_problems(campaign: Campaign) -> Iterator[Problem]:
 def _unresolved(campaign: Campaign, template: CompiledTemplate) -> list[str]:
     """Variables that neither the campaign's constants nor the fields every contact has can fill."""
     constants = nest(campaign.variables)
-    return [path for path in template.paths if path not in CONTACT_VARIABLES and look_up(constants, path) in (None, "")]
+    return [
+        path
+        for path in template.paths
+        if path not in CONTACT_VARIABLES and look_up(constants, path.split(".")) in (None, "")
+    ]
 
 
 def _anybody_has(campaign: Campaign, key: str, now: dt.datetime) -> bool:
