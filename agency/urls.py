@@ -22,6 +22,7 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("favicon.ico", import_string("agency.views.icon.favicon")),
+    path("u/<str:token>", import_string("messaging.views.unsubscribe.unsubscribe"), name="unsubscribe"),
     path("api/openapi.json", import_string("agency.api.root.openapi")),
     path("api/v1/", api.urls),
     path("api/<path:rest>", import_string("agency.api.root.unknown")),

@@ -110,15 +110,16 @@ def stop_writing(
     contact: Contact | None,
     source: str,
     reason: str = SuppressionReason.OPTED_OUT,
-) -> None:
-    """Suppress the address first, then skip everything queued for the person."""
-    suppress_addresses(client_id=client_id, channel=channel, addresses=[(address, reason)], source=source)
+) -> bool:
+    """Suppress the address first, then skip everything queued for the person. Returns whether the address was not suppressed before."""
+    fresh = suppress_addresses(client_id=client_id, channel=channel, addresses=[(address, reason)], source=source)
     if contact is not None:
         skip_open_recipients(
             client_id=client_id,
             contact_ids=[contact.pk],
             reason=Reason.OPTED_OUT if reason == SuppressionReason.OPTED_OUT else Reason.SUPPRESSED,
         )
+    return bool(fresh)
 
 
 @transaction.atomic

@@ -210,6 +210,7 @@ OPEN = {
     "account_email_verification_sent",
     "mfa_login_webauthn",
     "invitation",
+    "unsubscribe",
 }
 
 

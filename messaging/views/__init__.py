@@ -1,0 +1,1 @@
+"""Pages of messaging for people who have no account: those it writes to."""
