@@ -28,6 +28,7 @@ API_ROUTERS = {
     "senders": "messaging.api.senders.router",
     "messages": "messaging.api.messages.router",
     "campaigns": "campaigns.outreach.api.campaigns.router",
+    "schedules": "campaigns.outreach.api.schedules.router",
     "executions": "campaigns.outreach.api.runs.router",
 }
 

@@ -61,6 +61,26 @@ def test_from_draft_to_cancelled(world: World) -> None:
     assert SendJob.objects.get(pk=Execution.objects.get(campaign=pk).job_id).state == JobState.CANCELLED
 
 
+def test_schedule_and_limits(world: World) -> None:
+    caller = program(world)
+    pk = caller.send("POST", "/campaigns", order(world), key="c1").json()["id"]
+    path = f"/campaigns/{pk}"
+    past = caller.send("POST", f"{path}/schedule", {"starts_at": "2020-01-01T10:00:00Z"}, key="a")
+    assert_problem(past, 422, "in_the_past")
+    assert caller.send("POST", f"{path}/schedule", {"starts_at": "2030-01-01T10:00:00"}, key="b").status_code == 422
+    daily = {"starts_at": "2030-01-01T10:00:00-03:00", "recurrence": "daily", "ends_at": "2030-02-01T00:00:00Z"}
+    planned = caller.send("POST", f"{path}/schedule", daily, key="d")
+    assert (planned.json()["state"], planned.json()["next_run_at"]) == ("scheduled", "2030-01-01T13:00:00Z")
+    slow = caller.send("PUT", f"{path}/limits", {"rate_per_hour": 60, "max_per_day": None, "priority": 8})
+    assert (slow.json()["rate_per_hour"], slow.json()["max_per_day"], slow.json()["priority"]) == (60, None, 8)
+    back = caller.send("POST", f"{path}/unschedule", {"why": "not yet"}, key="e")
+    assert (back.json()["state"], back.json()["next_run_at"]) == ("draft", None)
+    assert AuditEntry.objects.get(action="unschedule_campaign").why == "not yet"
+    reader = program(world, Role.ANALYST)
+    assert_problem(reader.send("PUT", f"{path}/limits", {}), 403, "permission_missing")
+    assert_problem(reader.send("POST", f"{path}/schedule", daily, key="f"), 403, "permission_missing")
+
+
 def test_records_of_others_cannot_be_named(world: World) -> None:
     other = make_world("outro", "Outro")
     caller = program(world)
