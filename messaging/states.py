@@ -157,8 +157,9 @@ class WaveState(models.IntegerChoices):
 
 
 class ImportState(models.TextChoices):
-    """waiting → running → done | failed."""
+    """(draft →) waiting → running → done | failed. After a dry run, or a failure, a kept file may be started again."""
 
+    DRAFT = "draft", _("not started")  # the file is here; a person looks at how its columns are understood
     WAITING = "waiting", _("waiting")
     RUNNING = "running", _("running")
     DONE = "done", _("done")

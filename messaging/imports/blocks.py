@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterator
 from typing import IO
 
-from messaging.imports.text_form import TextForm
+from messaging.imports.rows import TextForm
 
 BLOCK = 4 * 1024 * 1024  # bytes read at a time
 MAX_LINE = 1024 * 1024  # bytes; of a longer line only the beginning is given

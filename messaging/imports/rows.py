@@ -13,6 +13,16 @@ MAX_CELL = 20_000  # characters; longer cells are refused row by row
 _MAX_REFUSED_CELLS = 400
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class TextForm:
+    """How the bytes of a text table are to be read."""
+
+    encoding: str
+    separator: str
+    line_end: str
+    has_unreadable_characters: bool  # NUL, or bytes that are no character
+
+
 class UnreadableFile(Exception):
     """The file as a whole cannot be read; `text` says what to do. Nothing was imported."""
 
@@ -93,19 +103,24 @@ def column_name(position: int) -> str:
 
 
 class RowSource(Protocol):
-    """An opened file. `batches` may be called once; `bytes_done` grows up to `bytes_total` while it runs."""
+    """An opened file. `batches` may be called once; `bytes_done` grows up to `bytes_total` while it runs. `form` is None for a workbook."""
 
     header: list[str]
     bytes_total: int
     has_unreadable_characters: bool
 
     @property
+    def form(self) -> TextForm | None:
+        """How the text is written."""
+        ...
+
+    @property
     def bytes_done(self) -> int:
         """Bytes taken from the disk so far."""
         ...
 
-    def batches(self) -> Iterator[RowBatch]:
-        """Read to the end."""
+    def batches(self, most: int = BATCH_ROWS) -> Iterator[RowBatch]:
+        """Read to the end. Whoever needs only the beginning says with `most` how many rows at a time are enough."""
         ...
 
     def close(self) -> None:

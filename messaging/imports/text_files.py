@@ -65,12 +65,12 @@ class TextSource:
 
     def __init__(self, path: Path) -> None:
         self.bytes_total = path.stat().st_size
-        self._form = find_form(path)
-        self.has_unreadable_characters = self._form.has_unreadable_characters
+        self.form = find_form(path)
+        self.has_unreadable_characters = self.form.has_unreadable_characters
         self._file = path.open("rb")
-        self._blocks = utf8_blocks(self._file, self._form)
+        self._blocks = utf8_blocks(self._file, self.form)
         self._lines = Lines(self._blocks)
-        self._reader = csv.reader(self._lines, delimiter=self._form.separator, strict=True)
+        self._reader = csv.reader(self._lines, delimiter=self.form.separator, strict=True)
         self._number = 0
         self._unclosed = 0
         try:
@@ -95,7 +95,7 @@ class TextSource:
                 for cells in self._reader:
                     self._number += 1
                     self._lines.recent.clear()
-                    is_hint = self._number == 1 and is_separator_hint(cells, self._form.separator)
+                    is_hint = self._number == 1 and is_separator_hint(cells, self.form.separator)
                     if not is_hint and any(cell.strip() for cell in cells):
                         return [cell.strip() for cell in cells]
             except csv.Error as error:
@@ -103,18 +103,18 @@ class TextSource:
                 raise UnreadableFile("bad_header", text) from error
         raise UnreadableFile("empty", _("The file is empty."))
 
-    def batches(self) -> Iterator[RowBatch]:
-        """Read to the end, a block at a time."""
+    def batches(self, most: int = BATCH_ROWS) -> Iterator[RowBatch]:
+        """Read to the end, a block at a time; only blocks that are read record by record are cut at `most` rows."""
         rest = self._lines.rest()
         if rest:
-            yield from self._read(rest)
+            yield from self._read(rest, most)
         for block in self._blocks:
-            yield from self._read(block)
+            yield from self._read(block, most)
 
-    def _read(self, block: bytes) -> Iterator[RowBatch]:
+    def _read(self, block: bytes, most: int) -> Iterator[RowBatch]:
         at_once = self._read_at_once(block) if self._is_plain(block) else None
         if at_once is None:
-            yield from self._read_records(block)
+            yield from self._read_records(block, most)
         else:
             yield at_once
 
@@ -137,7 +137,7 @@ class TextSource:
             cells = pl.read_csv(
                 block,
                 has_header=False,
-                separator=self._form.separator,
+                separator=self.form.separator,
                 quote_char=None,
                 schema={column_name(position): pl.String for position in range(width)},
                 empty_string_is_null=False,
@@ -157,7 +157,7 @@ class TextSource:
             numbers, cells = numbers.filter(~is_blank), cells.filter(~is_blank)
         return RowBatch(numbers=numbers, cells=cells.fill_null(""), refused=[])
 
-    def _read_records(self, block: bytes) -> Iterator[RowBatch]:
+    def _read_records(self, block: bytes, most: int) -> Iterator[RowBatch]:
         self._lines.open(block)
         builder = BatchBuilder(len(self.header))
         while True:
@@ -166,7 +166,7 @@ class TextSource:
                     self._number += 1
                     self._lines.recent.clear()
                     builder.add(self._number, cells)
-                    if len(builder) >= BATCH_ROWS:
+                    if len(builder) >= most:
                         yield builder.batch()
                         builder = BatchBuilder(len(self.header))
                 break

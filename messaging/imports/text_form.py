@@ -2,14 +2,14 @@
 
 import codecs
 import csv
-import dataclasses
+import functools
 import io
 from pathlib import Path
 from typing import IO
 
 from django.utils.translation import gettext as _
 
-from messaging.imports.rows import UnreadableFile
+from messaging.imports.rows import TextForm, UnreadableFile
 
 SEPARATORS = (";", ",", "\t", "|")
 _SAMPLE_CHARACTERS = 64 * 1024
@@ -21,18 +21,14 @@ _BOMS = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TextForm:
-    """How the bytes of a text table are to be read."""
-
-    encoding: str
-    separator: str
-    line_end: str
-    has_unreadable_characters: bool  # NUL, or bytes that are no character
-
-
 def find_form(path: Path) -> TextForm:
-    """Look at the whole file. Raises UnreadableFile for what is no text."""
+    """Look at the whole file, once while it does not change. Raises UnreadableFile for what is no text."""
+    facts = path.stat()
+    return _find_form(path, facts.st_size, facts.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _find_form(path: Path, _size: int, _changed_at: int) -> TextForm:
     with path.open("rb") as file:
         start = file.read(4096)
         if not start:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from messaging.imports.rows import BATCH_ROWS, MAX_CELL, BatchBuilder, RowBatch, UnreadableFile
+from messaging.imports.rows import BATCH_ROWS, MAX_CELL, BatchBuilder, RowBatch, TextForm, UnreadableFile
 from messaging.rules.columns import MAX_COLUMNS
 from messaging.states import RejectReason
 
@@ -33,6 +33,8 @@ def is_workbook(path: Path) -> bool:
 
 class WorkbookSource:
     """The rows of a workbook. Implements RowSource; `bytes_done` is estimated from the rows of the sheet."""
+
+    form: TextForm | None = None
 
     def __init__(self, path: Path) -> None:
         refuse_bomb(path)
@@ -75,8 +77,8 @@ class WorkbookSource:
                 return texts, number
         raise UnreadableFile("empty", _("The file is empty."))
 
-    def batches(self) -> Iterator[RowBatch]:
-        """Read to the end, at most BATCH_ROWS rows at a time."""
+    def batches(self, most: int = BATCH_ROWS) -> Iterator[RowBatch]:
+        """Read to the end, at most `most` rows at a time."""
         width = len(self.header)
         builder = BatchBuilder(width)
         try:
@@ -89,7 +91,7 @@ class WorkbookSource:
                     builder.refuse(self._number, RejectReason.CELL_TOO_LONG, texts)
                 else:
                     builder.add(self._number, texts)
-                if len(builder) >= BATCH_ROWS:
+                if len(builder) >= most:
                     self._done = min(self.bytes_total, self.bytes_total * self._number // self._expected)
                     yield builder.batch()
                     builder = BatchBuilder(width)

@@ -1,9 +1,9 @@
 """A person of a client, what the person allowed, and addresses that are never written to."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 from django.utils.translation import gettext_lazy as _
 
 from messaging.states import ChannelKind, ConsentState, SuppressionReason
@@ -50,6 +50,8 @@ class Contact(models.Model):
         ]
         indexes = [
             models.Index(fields=["client", "id"], name="contact_client_id"),
+            # A name is searched by its beginning, whatever the locale of the database.
+            models.Index("client", OpClass(Upper("name"), name="text_pattern_ops"), name="contact_name"),
             GinIndex(fields=["tags"], name="contact_tags", fastupdate=True),
             GinIndex(fields=["attributes"], name="contact_attributes", opclasses=["jsonb_path_ops"], fastupdate=True),
         ]
@@ -91,6 +93,9 @@ class Consent(models.Model):
         verbose_name_plural = _("consents")
         constraints = [
             models.UniqueConstraint(fields=["contact", "channel"], name="one_consent_per_contact_and_channel")
+        ]
+        indexes = [
+            models.Index(fields=["channel", "contact"], name="consent_withdrawn", condition=models.Q(state=2)),
         ]
 
     def __str__(self) -> str:

@@ -69,7 +69,7 @@ def create_import(
             client=client,
             file_name=file_name[-255:],
             stored_path=str(path),
-            digest=_digest(path),
+            digest=file_digest(path),
             mapping=dict(mapping),
             country=country,
             dry_run=dry_run,
@@ -104,7 +104,8 @@ def check_file(path: Path, mapping: Mapping[str, str]) -> None:
         raise InvalidInput("no_address_column", text % {"columns": ", ".join(source.header)}, field="mapping")
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -54,6 +54,11 @@ _BRAZIL_MOBILE_OF_EIGHT = re.compile(r"[1-9]{2}[6-9]\d{7}")
 _DIGITS = re.compile(r"\d")
 
 
+def is_country(code: str) -> bool:
+    """Whether these two letters (ISO 3166) name a country whose phones can be read."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def normalize_phone(text: str, country: str) -> str:
     """Return the phone in E.164 with "+", read as written in `country` (ISO 3166 alpha-2) unless it names its own.
 

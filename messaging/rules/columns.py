@@ -92,6 +92,7 @@ _FIELD_OF_ALIAS = {alias: field for field, aliases in _ALIASES.items() for alias
 # Fields a person may name in a mapping; `attribute` is written `attribute:key`.
 NAMED_FIELDS = frozenset(field.value for field in ColumnField if field is not ColumnField.ATTRIBUTE)
 _ATTRIBUTE_PREFIX = "attribute:"
+_NUMBERED = re.compile(r"#([1-9]\d{0,3})")
 MAX_COLUMNS = 300
 
 
@@ -105,8 +106,9 @@ def plain_header(header: str) -> str:
 def detect_columns(headers: Sequence[str], mapping: Mapping[str, str] | None = None) -> tuple[Column, ...]:
     """Say what each column means. `mapping` (header → field) overrides what is detected.
 
-    The first column of a kind wins; a second one with the same meaning, or the same header, becomes an attribute under
-    a numbered key. Raises MappingProblem for a mapping that names no column or no field, or for too many columns.
+    In a mapping "#3" is the third column, for headers that repeat or are empty. The first column of a kind wins; a second one
+    with the same meaning, or the same header, becomes an attribute under a numbered key.
+    Raises MappingProblem for a mapping that names no column or no field, or for too many columns.
     """
     if len(headers) > MAX_COLUMNS:
         raise MappingProblem(f"The file has {len(headers)} columns; at most {MAX_COLUMNS} can be read.")
@@ -130,6 +132,16 @@ def detect_columns(headers: Sequence[str], mapping: Mapping[str, str] | None = N
     return tuple(columns)
 
 
+def mapping_of(columns: Sequence[Column]) -> dict[str, str]:
+    """What `detect_columns` said, as a mapping that says the same of the same file; columns by their place."""
+    return {
+        f"#{column.position + 1}": f"{_ATTRIBUTE_PREFIX}{column.key}"
+        if column.field is ColumnField.ATTRIBUTE
+        else column.field.value
+        for column in columns
+    }
+
+
 def has_address(columns: Sequence[Column]) -> bool:
     """Whether some column holds an address, without which no row can become a contact."""
     addresses = {ColumnField.PHONE, ColumnField.EMAIL, ColumnField.WHATSAPP_ID}
@@ -140,7 +152,11 @@ def _chosen_targets(headers: Sequence[str], mapping: Mapping[str, str]) -> dict[
     chosen: dict[int, tuple[ColumnField, str]] = {}
     plain = [plain_header(header) for header in headers]
     for header, target in mapping.items():
-        if header in headers:
+        if numbered := _NUMBERED.fullmatch(header):
+            position = int(numbered[1]) - 1
+            if position >= len(headers):
+                raise MappingProblem(f"The file has {len(headers)} columns; there is no column {header}.")
+        elif header in headers:
             position = list(headers).index(header)
         elif plain_header(header) in plain and plain_header(header):
             position = plain.index(plain_header(header))

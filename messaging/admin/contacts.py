@@ -1,0 +1,242 @@
+"""Contacts: the list, the person's page, the form, the file."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from agency.admin.base import PERSONAL, RecordAdmin, actor_of, signed_in
+from agency.admin.downloads import csv_response
+from agency.kit.actor import Actor
+from agency.kit.errors import InvalidInput
+from agency.models import Client
+from agency.selectors.access import visible_clients
+from messaging.admin.contact_buttons import CONTACT_BUTTONS
+from messaging.admin.contact_form import PLAIN, ContactForm, changes_from
+from messaging.admin.contact_page import contact_context
+from messaging.models import Contact
+from messaging.operations.bulk_reads import note_bulk_read
+from messaging.operations.contact_entry import PersonGiven, change_contact, upsert_contacts
+from messaging.selectors.contacts import contacts_csv, matching_text, tagged, with_consent
+from messaging.selectors.visible import visible_contacts, visible_tags
+from messaging.states import ChannelKind, ConsentState
+
+MOST_TAGS = 200  # offered in the filter
+KEPT = ("client__id__exact", "tag", "consent", "q")  # what narrows the list, and so the file
+
+
+class TagFilter(admin.SimpleListFilter):
+    """Tags of the catalogue; of one client when the list is narrowed to it."""
+
+    title = gettext_lazy("tag")
+    parameter_name = "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The tags the reader sees."""
+        tags = visible_tags(request.user)
+        chosen = request.GET.get("client__id__exact", "")
+        if chosen.isdecimal() and len(chosen) < 19:
+            tags = tags.filter(client=int(chosen))
+        names = tags.order_by("name").values_list("name", flat=True).distinct()[:MOST_TAGS]
+        asked = request.GET.get(self.parameter_name, "")
+        return [(name, name) for name in dict.fromkeys([*names, *filter(None, [asked])])]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Contact]) -> models.QuerySet[Contact]:
+        """Carriers of the tag."""
+        return tagged(queryset, self.value()[:60]) if self.value() else queryset  # type: ignore[index]
+
+
+class ConsentFilter(admin.SimpleListFilter):
+    """The present word per channel."""
+
+    title = gettext_lazy("consent")
+    parameter_name = "consent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Each channel with each word."""
+        return [
+            (f"{channel.value}-{state.value}", f"{channel.label}: {state.label}")
+            for channel in ChannelKind
+            for state in ConsentState
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Contact]) -> models.QuerySet[Contact]:
+        """People who have said so."""
+        channel, _dash, state = (self.value() or "").partition("-")
+        if channel not in map(str, ChannelKind.values) or state not in map(str, ConsentState.values):
+            return queryset
+        return with_consent(queryset, ChannelKind(int(channel)), ConsentState(int(state)))
+
+
+@admin.register(Contact)
+class ContactAdmin(RecordAdmin):
+    """The people of the clients."""
+
+    visible_to = staticmethod(visible_contacts)
+    list_select_related = ("client",)
+    list_display = ("who", "client", "phone", "email", "tag_list", "replies", "created_at")
+    list_filter = ("client", TagFilter, ConsentFilter)
+    search_help_text = gettext_lazy("A phone, or the beginning of a phone, an e-mail or a name")
+    form = ContactForm
+    buttons = CONTACT_BUTTONS
+    masked_fields: ClassVar = dict.fromkeys(("name", "phone", "email", "whatsapp_id", "attributes"), PERSONAL)
+    fieldsets = (
+        (None, {"fields": ("client", "name")}),
+        (gettext_lazy("Addresses"), {"fields": ("phone", "email", "whatsapp_id")}),
+        (
+            gettext_lazy("What is known"),
+            {"fields": (("language", "time_zone"), "tag_names", "attribute_lines")},
+        ),
+    )
+
+    # The list ---------------------------------------------------------------------------------------------------------
+    def search(self, text: str) -> models.Q:
+        """By what an index answers."""
+        return matching_text(text)
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Who may not read addresses may not search by them either."""
+        return super().get_search_fields(request) if request.user.has_perm(PERSONAL) else ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        """Nothing for those who may not search."""
+        if search_term.strip() and not request.user.has_perm(PERSONAL):
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
+
+    @display(description=gettext_lazy("name"))
+    def who(self, contact: Contact) -> str:
+        """The name, else an address."""
+        return str(contact)
+
+    @display(description=gettext_lazy("tags"))
+    def tag_list(self, contact: Contact) -> str:
+        """The first tags."""
+        more = f" +{len(contact.tags) - 3}" if len(contact.tags) > 3 else ""
+        return ", ".join(contact.tags[:3]) + more or "–"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list, with the way to its file for those who may take people away."""
+        response = super().changelist_view(request, extra_context)
+        if (
+            isinstance(response, TemplateResponse)
+            and response.context_data is not None
+            and request.user.has_perm(PERSONAL)
+        ):
+            query = request.GET.copy()
+            for name in [name for name in query if name not in KEPT]:
+                del query[name]
+            link = {
+                "title": _("Download (CSV)"),
+                "icon": "download",
+                "variant": ActionVariant.DEFAULT,
+                "attrs": {},
+                "path": f"{reverse('admin:messaging_contact_export')}?{query.urlencode()}",
+            }
+            response.context_data["actions_list"] = [*response.context_data.get("actions_list", []), link]
+        return response
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [path("export/", self.admin_site.admin_view(self.export), name="messaging_contact_export")]
+        return [*own, *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+        """The list as it is narrowed, as CSV. The reading is noted in the audit log before the first row leaves."""
+        if not self.has_view_permission(request) or not request.user.has_perm(PERSONAL):
+            raise PermissionDenied
+        contacts = self.get_changelist_instance(request).get_queryset(request)
+        chosen = request.GET.get("client__id__exact", "")
+        clients = visible_clients(request.user)
+        client = clients.filter(pk=int(chosen)).first() if chosen.isdecimal() and len(chosen) < 19 else None
+        note_bulk_read(
+            subject=client or signed_in(request),
+            client=client,
+            what="contacts",
+            details={name: request.GET[name] for name in KEPT if name in request.GET},
+            actor=actor_of(request),
+        )
+        return csv_response(request, contacts_csv(contacts), "contacts.csv")
+
+    # The page ---------------------------------------------------------------------------------------------------------
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page to read; with `?edit=1` the form."""
+        contact = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        if contact is None:
+            raise Http404
+        editable = self.has_change_permission(request, contact)
+        if editable and (request.method == "POST" or "edit" in request.GET):
+            form: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+            return form
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(contact),
+            "editable": editable,
+            "links": self._links(request, self.buttons, "change_do", contact),
+            **contact_context(contact, request),
+        }
+        return TemplateResponse(request, "messaging/contact.html", context)
+
+    # The form ---------------------------------------------------------------------------------------------------------
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only those who may read personal data may write it."""
+        return bool(super().has_add_permission(request)) and request.user.has_perm(PERSONAL)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only those who may read personal data may write it."""
+        return bool(super().has_change_permission(request, obj)) and request.user.has_perm(PERSONAL)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["fields"] = PLAIN
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if obj is None else (*fields, "client")
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """The form alone: buttons belong to the page."""
+        response = super().render_change_form(request, context, *args, **kwargs)
+        context["actions_detail"] = []
+        return response
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        return self._to_page(obj)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return self._to_page(obj)
+
+    def _to_page(self, contact: Contact) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:messaging_contact_change", args=(contact.pk,)))
+
+    def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Contact:
+        """Somebody new, or more about somebody who has one of these addresses already."""
+        client: Client = cleaned["client"]
+        (outcome,) = upsert_contacts(
+            client=client, people=[PersonGiven(**changes_from(cleaned))], source=_("entered by hand"), actor=actor
+        )
+        if outcome.contact_id is None:
+            raise InvalidInput("refused", outcome.reason)
+        return Contact.objects.get(pk=outcome.contact_id)
+
+    def change_record(
+        self, actor: Actor, contact: Contact, cleaned: Mapping[str, Any], request: HttpRequest
+    ) -> Contact:
+        """Set what was entered."""
+        return change_contact(contact_id=contact.pk, changes=changes_from(cleaned), actor=actor)
