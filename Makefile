@@ -74,6 +74,7 @@ lint: setup ## Style, types, layers, templates, migrations, Django's checks
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check --fail-level WARNING
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --check
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py retention --check
 	$(PYTHON) -m agency.settings.example --check
 
 format: setup ## Put imports and code into the house style
@@ -99,6 +100,7 @@ messages: setup ## Collect the strings to translate and compile locale/pt_BR (ne
 	$(SERVERLESS) $(PYTHON) manage.py makemessages --locale pt_BR --no-wrap --add-location file --ignore '$(VENV)/*' --ignore 'tests/*' --ignore 'benchmarks/*'
 	$(SERVERLESS) $(PYTHON) manage.py compilemessages --locale pt_BR --ignore '$(VENV)/*'
 
-docs: setup ## Write what is generated from code: docs/services.md and .env.example
+docs: setup ## Write what is generated from code: docs/services.md, docs/retention.md and .env.example
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --write
+	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py retention --write
 	$(PYTHON) -m agency.settings.example

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agency.kit.health import register_check
 from agency.kit.metrics import register_source
+from agency.kit.retention import declare_retention
 from agency.kit.schedules import declare_schedule
 
 # Name: (decides /readyz, title on the home page, the checks without which there is nothing to look at)
@@ -37,14 +38,39 @@ class AgencyConfig(AppConfig):
         for name, (ready, title, needs) in CHECKS.items():
             check = import_string(f"agency.selectors.health.check_{name}")
             register_check(name, check, ready=ready, title=title, needs=needs)
+        register_check("references", import_string("agency.selectors.references.check_references"))
         register_source(import_string("agency.selectors.health.queue_gauges"))
-        declare_schedule(
-            "agency.forget_answers",
-            "agency.forget_answers",
-            queue="maintenance",
+        declare_retention(
+            "answers",
+            model="agency.IdempotencyRecord",
+            piece="agency.operations.idempotency.forget_old_answers",
+            what="Answers kept for repeated API requests",
+            why="so long a repeated request with the same Idempotency-Key has no second effect",
             rule="daily 04:10",
+        )
+        declare_retention(
+            "task_results",
+            model="django_celery_results.TaskResult",
+            piece="agency.operations.retention.prune_task_results",
+            what="Results of tasks, and of groups of tasks",
+            why="somebody who looks into an error of last week still finds it",
+            rule="daily 04:20",
+        )
+        declare_retention(
+            "sessions",
+            model="sessions.Session",
+            piece="agency.operations.retention.prune_sessions",
+            what="Sessions that have ended, and what a person's list of sessions says of them",
+            why="they hold addresses of people and browsers and are of no more use",
+            rule="daily 04:30",
+        )
+        declare_schedule(
+            "agency.verify_references",
+            "agency.verify_references",
+            queue="maintenance",
+            rule="daily 02:30",
             missed="latest",
-            description="deletes kept answers to API requests after a week",
+            description="looks for rows that point at records which do not exist",
         )
         for queue in settings.QUEUES:
             declare_schedule(

@@ -4,9 +4,10 @@ from typing import Any
 
 from celery import shared_task
 
-from agency.operations.idempotency import forget_old_answers
 from agency.operations.liveness import note_canary
 from agency.runners.invitations import mail_invitation as mail_one_invitation
+from agency.runners.references import look_on
+from agency.runners.retention import prune_records as prune_declared_records
 
 
 @shared_task(name="agency.mail_invitation")
@@ -21,7 +22,13 @@ def canary(self: Any) -> None:
     note_canary(queue=self.request.delivery_info["routing_key"])
 
 
-@shared_task(name="agency.forget_answers")
-def forget_answers(slot: str = "") -> None:
-    """Delete answers to API requests that nobody will repeat any more."""
-    forget_old_answers()
+@shared_task(name="agency.verify_references")
+def verify_references(at: str = "", slot: str = "") -> str:
+    """Look for rows that point at nothing, from where the message before stopped (a nightly slot schedule)."""
+    return look_on(at=at)
+
+
+@shared_task(name="agency.prune_records")
+def prune_records(name: str, slot: str = "") -> str:
+    """Delete what one retention declaration lets go (a slot schedule of each)."""
+    return prune_declared_records(name=name)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agency.kit.health import register_check
 from agency.kit.metrics import register_source
-from agency.kit.schedules import declare_schedule
+from agency.kit.retention import declare_retention
 
 
 class AutomationsConfig(AppConfig):
@@ -20,11 +20,12 @@ class AutomationsConfig(AppConfig):
         register_check("beat", check_beat, ready=True, title=_("Clock (Beat)"), needs=needs)
         register_check("schedules", import_string("automations.selectors.health.check_schedules"), needs=needs)
         register_source(import_string("automations.selectors.health.beat_gauges"))
-        declare_schedule(
-            "automations.prune_slots",
-            "automations.prune_slots",
-            queue="maintenance",
+        declare_retention(
+            "slots",
+            model="automations.Slot",
+            piece="automations.operations.slots.prune_slots",
+            what="Ledger rows of slots that ran",
+            why="they show that a schedule was kept; failed and missed slots stay for ever",
             rule="daily 03:40",
-            missed="latest",
-            description="Deletes ledger rows of slots that ran, once they are older than they are of use.",
+            task="automations.prune_slots",
         )

@@ -19,15 +19,13 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, connection
-from django.db.models import F
-from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 from kombu.exceptions import OperationalError
 
 from agency.kit.slots import RuleError
 from automations.beat_entry import LeasedEntry
 from automations.operations.lease import LEASE_SECONDS, Hold, LeaseLost, hold_lease, release_lease
-from automations.operations.settle import adopt_schedule, mark_published, settle_schedule
+from automations.operations.settle import adopt_schedule, count_ticks, mark_published, settle_schedule
 from automations.operations.slots import RUN_TASK, quarantine_silent_slots
 from automations.selectors.ledger import Nudge, stale_nudges, unpublished_keys
 from automations.selectors.schedules import interval_of, periodic_tasks, rule_beside
@@ -282,9 +280,7 @@ class LeasedDatabaseScheduler(DatabaseScheduler):  # type: ignore[misc]
     def _write_ticks(self) -> None:
         for entry in self._entries.values():
             if entry.interval is not None and entry.unwritten:
-                PeriodicTask.objects.filter(pk=entry.model.pk).update(
-                    last_run_at=entry.model.last_run_at, total_run_count=F("total_run_count") + entry.unwritten
-                )
+                count_ticks(task_id=entry.model.pk, last_run_at=entry.model.last_run_at, ticks=entry.unwritten)
                 entry.unwritten = 0
 
     # Stopping ---------------------------------------------------------------------------------------------------------

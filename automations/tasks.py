@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from automations.operations import slots
+from agency.runners.retention import prune_records
 from automations.runners import run_slot as runner
 
 
@@ -15,4 +15,4 @@ def run_slot(slot_id: int) -> None:
 @shared_task(name="automations.prune_slots")
 def prune_slots(slot: str) -> str:
     """Delete old ledger rows (a slot schedule of this package)."""
-    return f"{slots.prune_slots()} rows deleted"
+    return prune_records(name="slots")

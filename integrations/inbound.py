@@ -1,6 +1,6 @@
 """Who acts on what arrives: the table "kind of event → receiver" that packages above fill in their `apps.py`.
 
-    register_handler(MessageEvent, "messaging", receive_events)
+    register_receiver(MessageEvent, "messaging", receive_events)
 
 A receiver gets whole batches, inside the transaction that marks their inbound events done. It must be indifferent to
 seeing an event twice, and raises only for what makes the very events impossible to apply.
@@ -20,7 +20,7 @@ Receiver = Callable[[Sequence[Any]], None]
 _receivers: dict[type[InboundFact], dict[str, Receiver]] = {}
 
 
-def register_handler(kind: type[InboundFact], package: str, receive: Receiver) -> None:
+def register_receiver(kind: type[InboundFact], package: str, receive: Receiver) -> None:
     """Let `package` receive events of this kind; one receiver a package and kind, the last one registered."""
     _receivers.setdefault(kind, {})[package] = receive
 
@@ -48,4 +48,4 @@ def receive_connection_events(events: Sequence[ReceivedConnectionEvent]) -> None
         )
 
 
-register_handler(ConnectionEvent, "integrations", receive_connection_events)
+register_receiver(ConnectionEvent, "integrations", receive_connection_events)

@@ -19,6 +19,7 @@ from pydantic import StringConstraints
 from agency.api.access import caller
 from agency.api.problems import ApiProblem
 from agency.models import IdempotencyRecord
+from agency.operations.idempotency import keep_answer
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
@@ -37,7 +38,7 @@ def idempotent(view: Callable[..., tuple[int, Schema]]) -> Callable[..., Any]:
                 return _replay(known, digest)
             status, answer = view(request, *args, **kwargs)
             body = answer.model_dump(mode="json", by_alias=True)
-            IdempotencyRecord.objects.create(user_id=user_id, key=key, digest=digest, status=status, body=body)
+            keep_answer(user_id=user_id, key=key, digest=digest, status=status, body=body)
         return _json(status, body)
 
     contribute_operation_args(wrapper, "idempotency_key", Key, Header(..., alias="Idempotency-Key"))  # type: ignore[type-arg]

@@ -108,7 +108,7 @@ def status(home: Home | None = None) -> list[ServerFacts]:
         for server in servers(purpose, home):
             answer = server.ask()
             pid = answer.pid if isinstance(answer, Answer) else 0
-            found.append(ServerFacts(purpose, server.name, pid, server.data, server.log))
+            found.append(ServerFacts(purpose, server.name, pid, server.data_directory, server.log))
     return found
 
 

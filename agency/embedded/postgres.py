@@ -41,7 +41,7 @@ class PostgresServer(PrivateServer):
     @property
     def initialised(self) -> bool:
         """Whether the data directory holds a cluster: initdb works in another directory that is renamed at its end, so a version file means a whole one."""
-        return (self.data / "PG_VERSION").is_file()
+        return (self.data_directory / "PG_VERSION").is_file()
 
     @property
     def password_path(self) -> Path:
@@ -65,7 +65,7 @@ class PostgresServer(PrivateServer):
             return Silence(text, worth_waiting="password authentication failed" not in text)
         place, whole = (str(row[0]), bool(row[1])) if row else ("", False)
         pid = self._postmaster_pid()
-        if not same_directory(place, self.data) or pid is None:
+        if not same_directory(place, self.data_directory) or pid is None:
             return Silence(f"it says it serves {place}", worth_waiting=False)
         return Answer(pid, 0, whole)
 
@@ -81,14 +81,14 @@ class PostgresServer(PrivateServer):
         """initdb on first use, then `pg_ctl start`, which returns when the server is ready, a minute of recovery included."""
         if not self.initialised:
             self._initialise()
-        found = (self.data / "PG_VERSION").read_text("utf-8").strip()
+        found = (self.data_directory / "PG_VERSION").read_text("utf-8").strip()
         if found != MAJOR:
             raise ServersUnavailable(
-                f"{self.data} was made by PostgreSQL {found}, this is {MAJOR}. Dump it with the old version, or remove the directory to start empty."
+                f"{self.data_directory} was made by PostgreSQL {found}, this is {MAJOR}. Dump it with the old version, or remove the directory to start empty."
             )
         if not self.password():
             raise ServersUnavailable(
-                f"{self.password_path} is lost, so nobody can log in. Restore it, or remove {self.data} to start empty."
+                f"{self.password_path} is lost, so nobody can log in. Restore it, or remove {self.data_directory} to start empty."
             )
         self.clear_leftovers()
         config = self.directory / "postgresql.conf"
@@ -99,7 +99,7 @@ class PostgresServer(PrivateServer):
                 "start",
                 "--wait",
                 f"--timeout={RECOVERY_SECONDS:.0f}",
-                f"--pgdata={self.data}",
+                f"--pgdata={self.data_directory}",
                 f"--log={self.log}",
                 f"--options=-c config_file={shlex.quote(str(config))}",
             ],
@@ -110,7 +110,7 @@ class PostgresServer(PrivateServer):
         """Make the cluster beside its final place and rename it when it is whole."""
         unfinished = self.directory / "postgres.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(self.data, ignore_errors=True)
+        shutil.rmtree(self.data_directory, ignore_errors=True)
         self.home.server_directory(unfinished)
         if not self.password():
             self.home.write(self.password_path, secrets.token_urlsafe(24))
@@ -130,8 +130,8 @@ class PostgresServer(PrivateServer):
             )
         finally:
             note.unlink()
-        self.data.rmdir()
-        unfinished.rename(self.data)
+        self.data_directory.rmdir()
+        unfinished.rename(self.data_directory)
 
     def _configuration(self) -> str:
         """postgresql.conf for this machine: modest memory, few checkpoints, durable unless it is the test cluster."""
@@ -182,13 +182,13 @@ class PostgresServer(PrivateServer):
             leftover.unlink()
         pid = self._postmaster_pid()
         if pid is None:
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
-        elif psutil.pid_exists(pid) and not works_in(psutil.Process(pid), self.data):
-            (self.data / "postmaster.pid").unlink()
+            (self.data_directory / "postmaster.pid").unlink(missing_ok=True)
+        elif psutil.pid_exists(pid) and not works_in(psutil.Process(pid), self.data_directory):
+            (self.data_directory / "postmaster.pid").unlink()
 
     def _postmaster_pid(self) -> int | None:
         try:
-            return int((self.data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
+            return int((self.data_directory / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
         except (OSError, ValueError):
             return None
 

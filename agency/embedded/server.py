@@ -75,7 +75,7 @@ class PrivateServer(abc.ABC):
         return self.home.purpose_path(self.purpose)
 
     @property
-    def data(self) -> Path:
+    def data_directory(self) -> Path:
         """The data directory."""
         return self.directory / self.program
 
@@ -92,7 +92,7 @@ class PrivateServer(abc.ABC):
     def recorded(self) -> ServerRecord | None:
         """What the file says, believed only as far as a live process bears it out."""
         record = read_record(self.record_path)
-        return record if record and is_running(record, self.data) else None
+        return record if record and is_running(record, self.data_directory) else None
 
     def ensure(self) -> Answer:
         """The running server; it is started when there is none. Call it under the lock. Raises ServersUnavailable."""
@@ -104,7 +104,7 @@ class PrivateServer(abc.ABC):
             raise ServersUnavailable(f"{self.name} stopped right after its start. {self.explain()}")
         if not answer.whole:
             self.complete()
-        record = record_process(answer.pid, self.data)
+        record = record_process(answer.pid, self.data_directory)
         if record and record != read_record(self.record_path):
             self.home.write(self.record_path, record.to_json())
         return answer
@@ -114,8 +114,8 @@ class PrivateServer(abc.ABC):
         record = self.recorded()
         if record is None:
             answer = self.ask()
-            record = record_process(answer.pid, self.data) if isinstance(answer, Answer) else None
-        if record is not None and is_running(record, self.data):
+            record = record_process(answer.pid, self.data_directory) if isinstance(answer, Answer) else None
+        if record is not None and is_running(record, self.data_directory):
             self._end(record)
         self.record_path.unlink(missing_ok=True)
         return record is not None
@@ -138,11 +138,11 @@ class PrivateServer(abc.ABC):
         Raises ServersUnavailable with the program's own words when it fails.
         """
         account = self.home.account
-        self.home.server_directory(self.data)
+        self.home.server_directory(self.data_directory)
         try:
             done = subprocess.run(
                 [str(argument) for argument in arguments],
-                cwd=self.data,
+                cwd=self.data_directory,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -175,19 +175,19 @@ class PrivateServer(abc.ABC):
             answer = self.ask()
             if isinstance(answer, Answer):
                 return answer
-            living = processes_in(self.data, self.program)
+            living = processes_in(self.data_directory, self.program)
             if not living:
                 return None
             if not answer.worth_waiting or time.monotonic() > deadline:
                 raise ServersUnavailable(
-                    f"A {self.name} (process {living[0].pid}) works in {self.data} but does not answer as ours: {answer.reason}. "
+                    f"A {self.name} (process {living[0].pid}) works in {self.data_directory} but does not answer as ours: {answer.reason}. "
                     f"End it with `kill {living[0].pid}` and try again."
                 )
             time.sleep(_POLL_SECONDS)
 
     def _start(self) -> None:
         # What was deleted under a running server it serves to nobody; it would only keep a port and memory.
-        _kill(orphans_of(self.data, self.program))
+        _kill(orphans_of(self.data_directory, self.program))
         if self.log.is_file() and self.log.stat().st_size > 10_000_000:
             self.log.replace(self.log.with_suffix(".log.1"))
         self.launch()
@@ -202,7 +202,7 @@ class PrivateServer(abc.ABC):
                 return
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
-                if not is_running(record, self.data):
+                if not is_running(record, self.data_directory):
                     return
                 time.sleep(_POLL_SECONDS)
         raise ServersUnavailable(f"{self.name} (process {process.pid}) does not end.")

@@ -27,7 +27,7 @@ class ValkeyServer(PrivateServer):
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     @property
-    def data(self) -> Path:
+    def data_directory(self) -> Path:
         """The data directory."""
         return self.directory / "valkey"
 
@@ -68,7 +68,7 @@ class ValkeyServer(PrivateServer):
             return Silence(str(error))
         finally:
             client.close()
-        if not same_directory(config["dir"], self.data):
+        if not same_directory(config["dir"], self.data_directory):
             return Silence(f"it says it serves {config['dir']}", worth_waiting=False)
         return Answer(int(server["process_id"]), int(config["port"]))
 
@@ -76,14 +76,14 @@ class ValkeyServer(PrivateServer):
         """Start it on its last port or, when that is taken, on another; Valkey itself goes into the background."""
         if not self.password():
             self.home.write(self.password_path, secrets.token_urlsafe(24))
-        self.home.server_directory(self.data)
+        self.home.server_directory(self.data_directory)
         config = self.directory / "valkey.conf"
         for attempt in range(_ATTEMPTS):
             port = (self._last_port() if attempt == 0 else None) or _free_port()
             self.home.write(config, self._configuration(port), readers="server")
             self.home.write(self.port_path, str(port))
             self.run([self.home.programs.valkey, config], seconds=30)
-            if processes_in(self.data, self.program) or not self._port_was_taken():
+            if processes_in(self.data_directory, self.program) or not self._port_was_taken():
                 return
         raise ServersUnavailable(f"Valkey found no free port on 127.0.0.1 in {_ATTEMPTS} attempts. {self.explain()}")
 
@@ -98,7 +98,7 @@ class ValkeyServer(PrivateServer):
             "unixsocket": _quoted(self._socket),
             "unixsocketperm": "700",
             "requirepass": self.password(),
-            "dir": _quoted(self.data),
+            "dir": _quoted(self.data_directory),
             "logfile": _quoted(self.log),
             "daemonize": "yes",
             "set-proc-title": "no",

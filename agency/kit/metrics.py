@@ -31,6 +31,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lease_expiries": ("Recipients whose lease ended without a record", ()),
     "sweep_repairs": ("Things the sweep set going again", ("what",)),
     "inbound_events": ("Provider webhooks by what became of them", ("outcome",)),
+    "orphans": ("Rows that the nightly look found pointing at nothing", ("reference",)),
     "api_requests": ("API answers by status class", ("status",)),
 }
 

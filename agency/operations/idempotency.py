@@ -1,21 +1,23 @@
-"""Keeping the table of answered API requests small."""
+"""Answers to API requests that may be repeated."""
 
 from datetime import timedelta
+from typing import Any
 
+from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from agency.models import IdempotencyRecord
 
-KEPT = timedelta(days=7)  # how long an Idempotency-Key protects; documented with the API
-PIECE = 10_000  # rows deleted at once
+
+def keep_answer(*, user_id: int, key: str, digest: str, status: int, body: Any) -> IdempotencyRecord:
+    """Keep the first answer under its key, inside the transaction of the effect. Nothing to audit: the effect has its own entry."""
+    return IdempotencyRecord.objects.create(user_id=user_id, key=key, digest=digest, status=status, body=body)
 
 
-def forget_old_answers() -> int:
-    """Delete answers older than `KEPT`, a piece at a time. Returns how many. Nothing to audit: no business data."""
-    total = 0
-    while True:
-        old = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).values("pk")[:PIECE]
-        deleted, _by_model = IdempotencyRecord.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
-        total += deleted
-        if deleted < PIECE:
-            return total
+@transaction.atomic
+def forget_old_answers(*, limit: int) -> int:
+    """Delete at most `limit` answers that nobody will ask for again; the oldest first. Returns how many."""
+    before = timezone.now() - timedelta(days=settings.KEEP_DAYS["answers"])
+    old = IdempotencyRecord.objects.filter(created_at__lt=before).order_by("created_at").values_list("pk", flat=True)
+    return IdempotencyRecord.objects.filter(pk__in=list(old[:limit])).delete()[0]

@@ -20,6 +20,14 @@ SANDBOX_URL = ENV.sandbox_url.rstrip("/")
 DNS_SERVER = ENV.dns_server
 SEND_CONCURRENCY = ENV.send_concurrency
 API_REQUESTS_PER_MINUTE = ENV.api_requests_per_minute
+# How many days each kind of record is kept; agency/kit/retention.py says by what, docs/retention.md why.
+_KEPT = {
+    name.removeprefix("keep_").removesuffix("_days"): name for name in type(ENV).model_fields if name[:5] == "keep_"
+}
+KEEP_DAYS: dict[str, int] = {name: getattr(ENV, variable) for name, variable in _KEPT.items()}
+KEEP_DAYS_BY_DEFAULT: dict[str, int] = {
+    name: type(ENV).model_fields[variable].default for name, variable in _KEPT.items()
+}
 # The API's resources: tag in the OpenAPI document → router.
 API_ROUTERS = {
     "contacts": "messaging.api.contacts.router",
@@ -116,20 +124,20 @@ MEDIA_ROOT = BASE_DIR / "media"
 
 # Celery: each setting says why (docs/operations.md has the long story) --------------------------------------------------
 CELERY_TASK_SERIALIZER = "json"  # a message is ids and short text; nothing else may travel
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_ENABLE_UTC = True
-CELERY_TIMEZONE = "UTC"
+CELERY_ACCEPT_CONTENT = ["json"]  # a pickled message could run code
+CELERY_ENABLE_UTC = True  # no message depends on a machine's time zone
+CELERY_TIMEZONE = "UTC"  # zones belong to schedules, not to Celery
 CELERY_TASK_ACKS_LATE = True  # a killed child leaves its message to be delivered again
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # the same when the pool notices the death itself
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a busy process hoards nothing
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a mistyped queue name is an error, not a queue nobody reads
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20  # seconds for running batches to record what they sent
-CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True  # also messages fetched but not begun go back at once
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # else each lost connection runs them twice
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # kB; a leak ends one child, not the machine
 CELERY_TASK_TIME_LIMIT = 240  # seconds; below the visibility timeout, so nothing is delivered twice while it still runs
 CELERY_TASK_IGNORE_RESULT = True  # results are kept only where a chord or a person reads them
-CELERY_TASK_TRACK_STARTED = False
+CELERY_TASK_TRACK_STARTED = False  # one write a task less; rows have their own states
 VISIBILITY_TIMEOUT = 600  # seconds; above the hard time limit, and equal in all three places
 CELERY_VISIBILITY_TIMEOUT = VISIBILITY_TIMEOUT
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -142,19 +150,20 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 25,
 }
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": VISIBILITY_TIMEOUT}
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # a worker may start before the broker does
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage of the broker
+# A nudge that cannot be published is dropped within a second: the sweep finds its row.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_max": 0.5}
 CELERY_RESULT_EXPIRES = 86_400  # seconds
-CELERY_RESULT_CHORD_JOIN_TIMEOUT = 60
-CELERY_RESULT_EXTENDED = True
-CELERY_BEAT_SCHEDULER = "automations.beat:LeasedDatabaseScheduler"
+CELERY_RESULT_CHORD_JOIN_TIMEOUT = 60  # seconds; the sweep closes a wave whose chord hangs
+CELERY_RESULT_EXTENDED = True  # the admin shows which task a result is of
+CELERY_BEAT_SCHEDULER = "automations.beat:LeasedDatabaseScheduler"  # two Beats, one fires
 CELERY_BEAT_SYNC_EVERY = 1  # a killed Beat forgets nothing it has sent
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds; ticks are due every second
 CELERY_BEAT_CRON_STARTING_DEADLINE = 300  # seconds; older slots belong to the slot ledger's catch-up
-CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"  # what is not routed hurries least
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # logs have one shape in every process
+CELERY_WORKER_SEND_TASK_EVENTS = False  # nobody listens; each would be a message
 
 QUEUES = ("critical", "beat", "webhooks", "send", "bulk", "maintenance")
 TASK_ROUTES = {
@@ -162,7 +171,6 @@ TASK_ROUTES = {
     "messaging.sweep_jobs": "critical",
     "messaging.close_wave": "critical",
     "messaging.send_batch": "send",
-    "messaging.prepare_job": "bulk",
     "messaging.import_contacts": "bulk",
     "integrations.dispatch_inbound": "webhooks",
     "outreach.prepare_execution": "bulk",

@@ -91,6 +91,20 @@ class Environment(BaseSettings):
         "",
         description="Name server for the checks of mail domains, as address or address:port; empty: this machine's own",
     )
+    keep_answers_days: int = Field(7, ge=1, description="Days that answers to API requests are kept for repetitions")
+    keep_delivery_events_days: int = Field(365, ge=7, description="Days that single delivery reports are kept")
+    keep_failed_inbound_events_days: int = Field(
+        180, ge=2, description="Days that webhook deliveries are kept which could not be acted upon"
+    )
+    keep_import_files_days: int = Field(30, ge=1, description="Days that uploaded contact files are kept")
+    keep_inbound_events_days: int = Field(60, ge=2, description="Days that webhook deliveries are kept")
+    keep_message_references_days: int = Field(
+        90, ge=7, description="Days after which no delivery report comes any more"
+    )
+    keep_sessions_days: int = Field(1, ge=0, description="Days that ended sessions are kept")
+    keep_slots_days: int = Field(90, ge=7, description="Days that slots which ran stay in the ledger")
+    keep_task_results_days: int = Field(30, ge=1, description="Days that results of tasks are kept")
+    keep_waves_days: int = Field(7, ge=1, description="Days that closed waves of send jobs are kept")
     send_concurrency: int = Field(200, ge=1, le=200, description="Provider calls one sender process has in flight")
 
     @field_validator("time_zone")

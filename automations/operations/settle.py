@@ -103,6 +103,13 @@ def _stretches(beside: ScheduleRule, changed_at: datetime, since: datetime, now:
     return [Stretch(before, there, since, edited), Stretch(rule, zone, edited, now)]
 
 
+def count_ticks(*, task_id: int, last_run_at: datetime, ticks: int) -> None:
+    """Show on a tick's schedule when it last fired and how often; counted in memory between two calls."""
+    PeriodicTask.objects.filter(pk=task_id).update(
+        last_run_at=last_run_at, total_run_count=F("total_run_count") + ticks
+    )
+
+
 def _write(task: PeriodicTask, beside: ScheduleRule, fresh: Sequence[datetime], missed: Sequence[datetime]) -> None:
     reason = SlotReason.SUPERSEDED if beside.missed == Missed.LATEST else SlotReason.LATE
     lost = set(missed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
@@ -24,7 +25,6 @@ SLOT_LEASE = timedelta(seconds=30)
 """A worker that runs a slot renews its lease every third of this; a silent one is replaced after it."""
 
 MAX_ATTEMPTS = 3
-KEEP_DAYS = 90
 RUN_TASK = "automations.run_slot"
 
 
@@ -109,13 +109,13 @@ def retry_slot(*, actor: Actor, slot_id: int, why: str = "") -> Slot:
 
 
 @transaction.atomic
-def prune_slots(*, keep_days: int = KEEP_DAYS) -> int:
-    """Delete slots that ran more than `keep_days` days ago; failed and missed ones stay as evidence. Returns how many."""
+def prune_slots(*, limit: int) -> int:
+    """Delete at most `limit` slots that ran long enough ago; failed and missed ones stay as evidence. Returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM automations_slot WHERE id IN (SELECT id FROM automations_slot WHERE state = 'done'"
-            " AND slot < clock_timestamp() - make_interval(days => %s) ORDER BY slot LIMIT 50000)",
-            [keep_days],
+            " AND slot < clock_timestamp() - make_interval(days => %s) ORDER BY slot LIMIT %s)",
+            [settings.KEEP_DAYS["slots"], limit],
         )
         return int(cursor.rowcount)
 

@@ -62,7 +62,11 @@ def upsert_contacts(*, client: Client, people: Sequence[PersonGiven], source: st
     merge_source = MergeSource(source=source, proof={"by": actor.label}, recorded_at=timezone.now())
     entries = [staged_entry(number, person, client.country) for number, person in enumerate(people)]
     with transaction.atomic():
-        merged = merge_entries(client.pk, [entry for entry in entries if isinstance(entry, tuple)], merge_source)
+        merged = merge_entries(
+            client_id=client.pk,
+            rows=[entry for entry in entries if isinstance(entry, tuple)],
+            source=merge_source,
+        )
         outcomes = [
             _refused(entry) if isinstance(entry, RejectReason) else _outcome(merged[number])
             for number, entry in enumerate(entries)

@@ -34,7 +34,7 @@ class MergedRow:
 
 
 def merge_entries(
-    client_id: int, rows: Sequence[tuple[object, ...]], source: MergeSource
+    *, client_id: int, rows: Sequence[tuple[object, ...]], source: MergeSource
 ) -> dict[int, MergedRow | RejectReason]:
     """Merge rows (tuples in the order of STAGE_COLUMNS); by row number, what came of each. Joins the running transaction."""
     if not rows:

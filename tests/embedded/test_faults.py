@@ -47,14 +47,16 @@ def test_reused_pid_is_neither_trusted_nor_ended(shared_home: Home) -> None:
     first = pids(shared_home, "test")
     kill(*first)
     with stranger(shared_home) as other:
-        lock = postgres.data / "postmaster.pid"
+        lock = postgres.data_directory / "postmaster.pid"
         lock.write_text("\n".join([str(other.pid), *lock.read_text().split("\n")[1:]]))
         for server in (postgres, valkey):
-            record = ServerRecord(other.pid, other.create_time(), str(server.data))
+            record = ServerRecord(other.pid, other.create_time(), str(server.data_directory))
             server.record_path.write_text(record.to_json())
         assert stop("test", shared_home) == []
         for server in (postgres, valkey):
-            server.record_path.write_text(ServerRecord(other.pid, other.create_time(), str(server.data)).to_json())
+            server.record_path.write_text(
+                ServerRecord(other.pid, other.create_time(), str(server.data_directory)).to_json()
+            )
 
         urls("test", shared_home)
 
@@ -108,7 +110,7 @@ def test_recovery_is_waited_for(shared_home: Home) -> None:
             "start",
             "--no-wait",
             "-D",
-            server.data,
+            server.data_directory,
             "-l",
             server.log,
             "-o",
@@ -116,7 +118,7 @@ def test_recovery_is_waited_for(shared_home: Home) -> None:
         ],
         check=True,
         stdout=subprocess.DEVNULL,
-        cwd=server.data,
+        cwd=server.data_directory,
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
@@ -152,7 +154,7 @@ def test_start_that_was_interrupted_halfway(home: Home) -> None:
     home.prepare("test")
     server, _ = servers("test", home)
     (home.server_directory(server.directory / "postgres.new") / "half").touch()
-    home.server_directory(server.data)
+    home.server_directory(server.data_directory)
     urls("test", home)
     with psycopg.connect(urls("test", home).database_url, autocommit=True, dbname="postgres") as connection:
         connection.execute("DROP DATABASE batuta")
@@ -221,8 +223,8 @@ def test_server_of_another_directory_is_not_ours(shared_home: Home, home: Home) 
         assert isinstance(other.ask(), Answer)
         for password in other.directory.glob("*.password"):
             shutil.copy(password, mine.directory)
-        home.server_directory(mine.data)
-        assert mine.ask() == Silence(f"it says it serves {other.data}", worth_waiting=False)
+        home.server_directory(mine.data_directory)
+        assert mine.ask() == Silence(f"it says it serves {other.data_directory}", worth_waiting=False)
 
 
 def test_lost_password_and_other_version_are_said(home: Home) -> None:
@@ -235,7 +237,7 @@ def test_lost_password_and_other_version_are_said(home: Home) -> None:
     with pytest.raises(ServersUnavailable, match=r"postgres\.password is lost, so nobody can log in"):
         urls("test", home)
     password.write_text(kept)
-    (server.data / "PG_VERSION").write_text("17\n")
+    (server.data_directory / "PG_VERSION").write_text("17\n")
     with pytest.raises(ServersUnavailable, match=r"was made by PostgreSQL 17, this is 18\. Dump it"):
         urls("test", home)
 
@@ -244,7 +246,7 @@ def test_refusal_of_the_server_itself_is_passed_on(home: Home) -> None:
     urls("test", home)
     server, _ = servers("test", home)
     stop("test", home)
-    (server.data / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
+    (server.data_directory / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(ServersUnavailable, match=r"PostgreSQL: pg_ctl failed: .* ends with: .*no_such_setting"):
         urls("test", home)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
@@ -10,6 +11,25 @@ from integrations.errors import IntegrationError
 from integrations.facts import ConnectionFacts
 from tests.integrations.raw_server import Behaviour, RawServer, answering, raw_server
 
+# Service → (status, answer, id) of an accepted message.
+ACCEPTED: Mapping[str, tuple[int, Any, str]] = {
+    "whatsapp_cloud": (
+        200,
+        {
+            "messaging_product": "whatsapp",
+            "contacts": [{"input": "5511987654321", "wa_id": "5511987654321"}],
+            "messages": [{"id": "wamid.HBgN"}],
+        },
+        "wamid.HBgN",
+    ),
+    "evolution": (
+        201,
+        {"key": {"remoteJid": "5511987654321@s.whatsapp.net", "fromMe": True, "id": "3EB0AB"}, "status": "PENDING"},
+        "3EB0AB",
+    ),
+    "twilio": (201, {"sid": "SM123", "status": "queued", "error_code": None, "num_segments": "1"}, "SM123"),
+    "resend": (200, {"id": "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794"}, "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794"),
+}
 SECRETS: Mapping[str, Mapping[str, str]] = {
     "whatsapp_cloud": {"access_token": "EAAB-secret", "app_secret": "app-secret", "verify_token": "verify-secret"},
     "evolution": {"api_key": "evolution-secret", "webhook_token": "hook-secret"},

@@ -10,14 +10,21 @@ from agency.kit.actor import Actor
 from agency.models import Client
 from campaigns.outreach.demo.platform import LOGS, Platform
 from campaigns.outreach.models import Campaign
+from campaigns.outreach.operations.campaigns import CampaignOrder, create_campaign
+from campaigns.outreach.operations.demonstration import (
+    Wording,
+    ensure_demo_client,
+    ensure_demo_senders,
+    ensure_demo_template,
+)
 from integrations.models import Connection
 from integrations.operations.connections import create_connection, update_connection
 from messaging.demo.people import write_people
-from messaging.models import ContactImport, Sender, SendJob, Template, TemplateVersion
+from messaging.models import ContactImport, Sender, SendJob, Template
 from messaging.operations.imports import create_import
 from messaging.operations.jobs import cancel_job
 from messaging.runners.import_contacts import run_import
-from messaging.states import ChannelKind, JobState, MessageKind, TemplateState
+from messaging.states import ChannelKind, JobState
 
 ACTOR = Actor.system("demo")
 LASTING_PEOPLE = 2_000  # of the client that `make up` keeps
@@ -26,7 +33,12 @@ NUMBERS = ("100000000000001", "100000000000002", "100000000000003")
 PER_SECOND = 167  # a number; three of them are about 500 a second together
 ACCOUNT = "200000000000001"
 TOKEN, APP_SECRET, VERIFY_TOKEN = "sandbox-token", "sandbox-app-secret", "sandbox-verify"
-BODY = "Olá {{ contact.first_name }}, temos uma novidade para você: {{ offer }}. Para não receber mais, responda SAIR."
+WORDING = Wording(
+    name="novidade",
+    body="Olá {{ contact.first_name }}, temos uma novidade para você: {{ offer }}. Para não receber mais, responda SAIR.",
+    parameters=("{{ contact.first_name }}", "{{ offer }}"),
+    fallbacks={"contact.first_name": "cliente", "offer": "pão quentinho às 17 h"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,51 +78,21 @@ def make_stage(platform: Platform, client: Client) -> Stage:
         )
     elif connection.settings != settings:
         connection = update_connection(actor=ACTOR, connection_id=connection.pk, settings=settings)
-    senders = tuple(
-        Sender.objects.get_or_create(
-            connection=connection,
-            address=number,
-            defaults={
-                "client": client,
-                "channel": ChannelKind.WHATSAPP,
-                "name": f"Aurora {place}",
-                "per_second": PER_SECOND,
-            },
-        )[0]
-        for place, number in enumerate(NUMBERS, 1)
-    )
-    template, created = Template.objects.get_or_create(
-        client=client,
-        name="novidade",
-        channel=ChannelKind.WHATSAPP,
-        language="pt_BR",
-        defaults={"state": TemplateState.APPROVED},
-    )
-    if created:
-        template.current = TemplateVersion.objects.create(
-            template=template,
-            number=1,
-            body=BODY,
-            provider_name="novidade",
-            category="MARKETING",
-            parameters=["{{ contact.first_name }}", "{{ offer }}"],
-            variables=[
-                {"name": "contact.first_name", "fallback": "cliente"},
-                {"name": "offer", "fallback": "pão quentinho às 17 h"},
-            ],
-        )
-        template.save(update_fields=["current"])
+    names = {number: f"Aurora {place}" for place, number in enumerate(NUMBERS, 1)}
+    senders = ensure_demo_senders(actor=ACTOR, client=client, connection=connection, names=names, per_second=PER_SECOND)
+    template = ensure_demo_template(actor=ACTOR, client=client, wording=WORDING)
     return Stage(client, connection, senders, template)
 
 
 def fresh_client(now: datetime) -> Client:
     """A client of its own for each demo, so that demos do not count each other's opt-outs."""
-    return Client.objects.create(name=f"Padaria Aurora ({now:%d/%m %H:%M:%S})", slug=f"demo-{now:%Y%m%d-%H%M%S}")
+    name, slug = f"Padaria Aurora ({now:%d/%m %H:%M:%S})", f"demo-{now:%Y%m%d-%H%M%S}"
+    return ensure_demo_client(actor=ACTOR, slug=slug, name=name)[0]
 
 
 def lasting_stage(platform: Platform, people: int = LASTING_PEOPLE) -> Stage:
     """The client that `make up` keeps between runs, with people and a campaign in draft."""
-    client, created = Client.objects.get_or_create(slug="padaria-aurora", defaults={"name": "Padaria Aurora"})
+    client, created = ensure_demo_client(actor=ACTOR, slug="padaria-aurora", name="Padaria Aurora")
     stage = make_stage(platform, client)
     point_sandbox_at(platform, stage)
     if created:
@@ -149,17 +131,16 @@ def point_sandbox_at(platform: Platform, stage: Stage) -> None:
 
 def make_campaign(stage: Stage) -> Campaign:
     """One WhatsApp campaign to everybody, over the three numbers, without a daily maximum."""
-    campaign = Campaign.objects.create(
+    order = CampaignOrder(
         client=stage.client,
         name="Novidade da semana",
-        kind=MessageKind.CAMPAIGN,
         channel=ChannelKind.WHATSAPP,
         template=stage.template,
+        senders=stage.senders,
         variables={"offer": "pão de fermentação natural, hoje às 17 h"},
         max_per_day=None,
     )
-    campaign.senders.set(stage.senders)
-    return campaign
+    return create_campaign(order=order, actor=ACTOR)
 
 
 def people_file(folder: Path) -> Path:

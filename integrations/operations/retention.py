@@ -1,0 +1,34 @@
+"""Deleting stored webhook deliveries, a piece at a time. The runner writes the audit entry, one a run."""
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from integrations.states import InboundState
+
+# Received days come first in the unique index, so the oldest rows are found without reading the others. What still
+# waits to be acted upon is never deleted.
+_PRUNE = """
+DELETE FROM integrations_inboundevent WHERE id IN (
+    SELECT id FROM integrations_inboundevent
+    WHERE received_on < (now() AT TIME ZONE 'UTC')::date - %(days)s AND state = ANY(%(states)s)
+    ORDER BY received_on LIMIT %(limit)s
+)
+"""
+
+
+@transaction.atomic
+def prune_inbound_events(*, limit: int) -> int:
+    """Delete at most `limit` deliveries that were acted upon or ignored. Returns how many."""
+    return _prune("inbound_events", [InboundState.DONE, InboundState.IGNORED], limit)
+
+
+@transaction.atomic
+def prune_failed_inbound_events(*, limit: int) -> int:
+    """Delete at most `limit` deliveries that nobody replayed in time. Returns how many."""
+    return _prune("failed_inbound_events", [InboundState.FAILED], limit)
+
+
+def _prune(name: str, states: list[int], limit: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_PRUNE, {"days": settings.KEEP_DAYS[name], "states": states, "limit": limit})
+        return int(cursor.rowcount)
