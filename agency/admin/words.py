@@ -28,7 +28,8 @@ def percent(part: int, whole: int) -> str:
     if not whole:
         return "–"
     share = 100 * part / whole
-    return f"{number_format(share, 0 if share in (0, 100) else 1)} %"
+    # Rounded first: Django cuts digits off.
+    return f"{number_format(round(share, 1), 0 if share in (0, 100) else 1)} %"
 
 
 def money(cost: Mapping[str, Decimal]) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from agency.admin.words import number
 from agency.kit.home import Mover, Need, Tone, register_movers, register_needs
 from agency.models import User
+from agency.rules.roles import OPERATE_ENGINE
 from automations.admin.words import rule_in_words
 from automations.selectors.beat import beat_state
 from automations.selectors.schedules import effective_rule, interval_of, schedule_lines
@@ -51,7 +52,9 @@ def needs(user: User) -> Iterable[Need]:
 
 
 def movers(user: User) -> Iterable[Mover]:
-    """Schedules that are due before midnight; ticks of the engine are none."""
+    """Schedules that are due before midnight, for whoever keeps the engine running; its ticks are none."""
+    if not user.has_perm(OPERATE_ENGINE):
+        return
     midnight = (timezone.localtime() + dt.timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     rules = visible_schedules(user).filter(periodic_task__enabled=True, periodic_task__interval__isnull=True)
     beside = {rule.periodic_task_id: rule for rule in rules}

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from agency.admin.words import number, percent
 from agency.kit.home import Figure, Mover, Need, Tone, register_figures, register_movers, register_needs
@@ -82,17 +82,28 @@ def figures(user: User) -> Iterable[Figure]:
     sent, sent_before = now.funnel.accepted, before.funnel.accepted
     runs = ngettext("%(number)s run", "%(number)s runs", now.runs) % {"number": number(now.runs)}
     yield Figure(
-        label=_("Sent"),
+        label=pgettext("share of messages", "Sent"),
         value=number(sent),
         of=_("of %(number)s people in %(runs)s") % {"number": number(now.funnel.targeted), "runs": runs},
         trend=_("%(number)s in the 7 days before") % {"number": number(sent_before)},
-        rises=None if sent == sent_before else sent > sent_before,
+        rises=None if sent == sent_before or not before.runs else sent > sent_before,
     )
     reached = (STATE.DELIVERED, STATE.READ, STATE.REPLIED, STATE.COMPLETED)
-    yield _rate(_("Delivered"), _("of %(number)s sent"), now, before, reached, (STATE.SENT, *reached))
-    yield _rate(_("Replied"), _("of %(number)s delivered"), now, before, reached[2:], reached)
+    yield _rate(
+        pgettext("share of messages", "Delivered"),
+        _("of %(number)s sent"),
+        now,
+        before,
+        reached,
+        (STATE.SENT, *reached),
+    )
+    yield _rate(
+        pgettext("share of messages", "Replied"), _("of %(number)s delivered"), now, before, reached[2:], reached
+    )
     everybody = tuple(STATE)
-    yield _rate(_("Failed"), _("of %(number)s people"), now, before, (STATE.FAILED,), everybody)
+    yield _rate(
+        pgettext("share of messages", "Failed"), _("of %(number)s people"), now, before, (STATE.FAILED,), everybody
+    )
 
 
 def _rate(
