@@ -6,32 +6,48 @@ import json
 import os
 import platform
 import statistics
-from collections import defaultdict
-from pathlib import Path
 
 from agency.embedded.borrowing import drop_database, own_servers
 from agency.processes import ended_by_signals
+from benchmarks.report import REPORT, RESULTS, SIDES, performance_page
 from benchmarks.stage import PEOPLE, running_provider
 
-RESULTS = Path(__file__).with_name("results.json")
+OTHERS = ("materialising", "webhooks")
 
 
 def main() -> None:
-    """Measure, write, print."""
+    """Measure, write, print. What was left out keeps its figures from the last run in neither file: nothing is written then."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sides", default="engine,bare,bare_product,usual,dramatiq,procrastinate")
+    parser.add_argument("--only", default="", help=f"some of {', '.join((*SIDES, *OTHERS))}, separated by commas")
     chosen = parser.parse_args()
+    parts = chosen.only.split(",") if chosen.only else [*SIDES, *OTHERS]
+    unknown = set(parts) - {*SIDES, *OTHERS}
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
     own = own_servers("main", "batuta_bench", 5)
     # Django reads the environment that `own_servers` has just set, so what imports models is imported only now.
     measuring = importlib.import_module("benchmarks.measuring")
+    measuring.prepare()
+    results: dict[str, object] = {}
     with ended_by_signals(), running_provider() as provider:
-        rates = measuring.measure_sides(chosen.sides.split(","), chosen.rounds, own, provider, PEOPLE)
-        webhooks = importlib.import_module("benchmarks.webhooks").measure_webhooks()
+        sides = [side for side in SIDES if side in parts]
+        if sides:
+            rates, memory = measuring.measure_sides(sides, chosen.rounds, own, provider, PEOPLE)
+            results |= summary(rates) | memory
+        if "materialising" in parts:
+            module = importlib.import_module("benchmarks.materialising")
+            results |= module.measure_materialising(provider, own.redis_url, chosen.rounds)
+        if "webhooks" in parts:
+            results |= importlib.import_module("benchmarks.webhooks").measure_webhooks()
     drop_database(own)
-    results = summary(rates) | webhooks
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    results["machine"] = (
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    )
     print(json.dumps(results, indent=2))
+    if not chosen.only:
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+        REPORT.write_text(performance_page(results), "utf-8")
 
 
 def summary(rates: "dict[str, list[float]]") -> dict[str, object]:
@@ -44,13 +60,7 @@ def summary(rates: "dict[str, list[float]]") -> dict[str, object]:
         found["ratio_to_bare"] = round(medians["engine"] / medians["bare"], 3)
     for side, median in medians.items():
         found[f"{side}_per_second"] = round(median)
-    spread: dict[str, list[int]] = defaultdict(list)
-    for side, values in rates.items():
-        spread[side] = [round(value) for value in values]
-    found["rounds"] = spread
-    found["machine"] = (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}"
-    )
+    found["rounds"] = {side: [round(value) for value in values] for side, values in rates.items()}
     return found
 
 

@@ -7,6 +7,7 @@ import django
 from django.core.management import call_command
 
 from agency.embedded.borrowing import OwnServers
+from benchmarks.memory import watched
 from benchmarks.rounds import measure
 from benchmarks.sides import running
 
@@ -14,12 +15,19 @@ django.setup()
 product = importlib.import_module("benchmarks.sides.engine")
 
 
-def measure_sides(sides: list[str], rounds: int, own: OwnServers, provider: str, people: int) -> dict[str, list[float]]:
-    """Messages per second of each side, one figure a round."""
+def prepare() -> None:
+    """The database as a deployment leaves it."""
     call_command("migrate", verbosity=0)
     call_command("sync_schedules", verbosity=0)
+
+
+def measure_sides(
+    sides: list[str], rounds: int, own: OwnServers, provider: str, people: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Messages per second of each side, one figure a round; and the highest memory of the engine's senders and of Valkey meanwhile."""
     client = product.make_people(people)
     rates: dict[str, list[float]] = defaultdict(list)
+    memory: dict[str, float] = {}
     url = own.database_url
     for number in range(1, rounds + 1):
         for side in sides:
@@ -38,8 +46,11 @@ def measure_sides(sides: list[str], rounds: int, own: OwnServers, provider: str,
                     ready = running.procrastinate(url, provider)
                 case _:
                     raise SystemExit(f"there is no side {side}")
-            with ready as begun:
+            with ready as begun, watched(begun.senders, own.redis_url) as peak:
                 result = measure(side, url, begun.count, begin=begun.begin)
+            if side == "engine":
+                memory["sender_mb"] = max(memory.get("sender_mb", 0.0), round(peak.process_mb))
+                memory["valkey_mb"] = max(memory.get("valkey_mb", 0.0), round(peak.valkey_mb, 1))
             rates[side].append(result.rate)
             print(f"round {number}  {side:<14}{result.rate:>9,.0f} messages/s", flush=True)
-    return dict(rates)
+    return dict(rates), memory

@@ -20,9 +20,9 @@ from messaging.states import ChannelKind, MessageKind, TemplateState
 ACTOR = Actor.system("benchmark")
 
 
-def make_people(number: int) -> Client:
-    """The benchmark's client and contacts, by SQL."""
-    client = Client.objects.create(name="Benchmark", slug="benchmark")
+def make_people(number: int, slug: str = "benchmark") -> Client:
+    """A client and its contacts, by SQL."""
+    client = Client.objects.create(name=slug.title(), slug=slug)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -35,8 +35,8 @@ def make_people(number: int) -> Client:
     return client
 
 
-def make_job(client: Client, provider: str, people: int) -> SendJob:
-    """A job to the first `people` contacts over three numbers without limits."""
+def make_senders(client: Client, provider: str) -> list[Sender]:
+    """Three numbers without limits at an account of their own."""
     account = create_connection(
         actor=ACTOR,
         service="whatsapp_cloud",
@@ -45,12 +45,16 @@ def make_job(client: Client, provider: str, people: int) -> SendJob:
         settings={"base_url": provider, "business_account_id": "1"},
         secrets={"access_token": "benchmark", "app_secret": "benchmark", "verify_token": "benchmark"},
     )
-    senders = [
+    return [
         Sender.objects.create(
             client=client, connection=account, channel=ChannelKind.WHATSAPP, name=str(n), address=str(n)
         )
         for n in range(3)
     ]
+
+
+def make_template(client: Client) -> Template:
+    """The message that every side sends."""
     template, _ = Template.objects.get_or_create(
         client=client,
         name="novidade",
@@ -58,22 +62,27 @@ def make_job(client: Client, provider: str, people: int) -> SendJob:
         language="pt_BR",
         defaults={"state": TemplateState.APPROVED},
     )
-    version, _ = TemplateVersion.objects.get_or_create(
-        template=template,
-        number=1,
-        defaults={
-            "body": "Olá {{ contact.first_name }}",
-            "provider_name": "novidade",
-            "parameters": ["{{ contact.first_name }}", "novidade"],
-        },
-    )
+    if template.current is None:
+        template.current = TemplateVersion.objects.create(
+            template=template,
+            number=1,
+            body="Olá {{ contact.first_name }}",
+            provider_name="novidade",
+            parameters=["{{ contact.first_name }}", "novidade"],
+        )
+        template.save(update_fields=["current"])
+    return template
+
+
+def make_job(client: Client, provider: str, people: int) -> SendJob:
+    """A job to the first `people` contacts."""
     job = open_job(
         order=JobOrder(
             client=client,
             kind=MessageKind.CAMPAIGN,
             channel=ChannelKind.WHATSAPP,
-            sender_ids=[sender.pk for sender in senders],
-            template_version=version,
+            sender_ids=[sender.pk for sender in make_senders(client, provider)],
+            template_version=make_template(client).current,
         ),
         actor=ACTOR,
     )
@@ -87,13 +96,14 @@ def engine(client: Client, provider: str, people: int) -> Iterator[RunningSide]:
     """Two sender processes, one worker for everything else, one Beat."""
     job = make_job(client, provider, people)
     with process_group(LOGS / "engine", fresh_logs=False) as group:
-        group.start("sender", worker_command("sender", ("send",), 2))
+        senders = group.start("sender", worker_command("sender", ("send",), 2))
         group.start("worker", worker_command("worker", ("critical", "beat", "webhooks", "bulk", "maintenance"), 1))
         group.start("beat", beat_command())
         time.sleep(8)  # a cold start is not what is measured
         yield RunningSide(
             lambda: complete_audience(job_id=job.pk),
             f"SELECT count(*) FROM messaging_recipient WHERE job_id = {job.pk} AND state >= 10 AND state < 80",
+            (senders.popen.pid,),
         )
     cancel_job(job_id=job.pk, actor=ACTOR, why="the round is over")
     SendJob.objects.filter(pk=job.pk).update(finished_at=dt.datetime.now(dt.UTC))

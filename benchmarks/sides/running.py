@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ LOGS = Path(__file__).resolve().parents[2] / ".batuta" / "bench"
 
 @dataclass(frozen=True, slots=True)
 class RunningSide:
-    """A side that is ready to send: what begins it, and how its sent messages are counted."""
+    """A side that is ready to send: what begins it, how its sent messages are counted, and whose memory is watched."""
 
     begin: Callable[[], None]
     count: str
+    senders: Sequence[int] = ()
 
 
 def fill_table(database_url: str, people: int) -> None:
