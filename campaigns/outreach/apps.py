@@ -1,11 +1,13 @@
 """Message campaigns: whom, what, when, by whom."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from agency.kit.schedules import declare_schedule
 from campaigns.outreach.states import LIVE_AUDIENCE
 from messaging.kit.audiences import register_audience
+from messaging.kit.owners import register_owners
 
 
 class OutreachConfig(AppConfig):
@@ -31,3 +33,5 @@ class OutreachConfig(AppConfig):
             tick=True,
             description="closes executions whose job has ended",
         )
+        # By name: selectors read models, which exist only once every app is loaded.
+        register_owners("outreach", import_string("campaigns.outreach.selectors.executions.owners_of_jobs"))

@@ -62,3 +62,12 @@ class Recipient(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}/{self.contact_id}/{self.step}"
+
+
+class DeadLetter(Recipient):
+    """A recipient that was given up after all attempts: a page of its own, where a person may have it tried again."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")

@@ -7,6 +7,7 @@ from messaging.models import (
     Consent,
     Contact,
     ContactImport,
+    DeadLetter,
     DeliveryEvent,
     Message,
     Recipient,
@@ -18,6 +19,7 @@ from messaging.models import (
     Template,
     TemplateVersion,
 )
+from messaging.states import Reason, RecipientState
 
 
 def visible_contacts(user: Viewer) -> QuerySet[Contact]:
@@ -71,8 +73,14 @@ def visible_jobs(user: Viewer) -> QuerySet[SendJob]:
 
 
 def visible_recipients(user: Viewer) -> QuerySet[Recipient]:
-    """Recipients of visible clients' jobs, with the person and the sender."""
-    return only_visible(Recipient.objects.select_related("job", "contact", "sender"), user, "job__client")
+    """Recipients of visible clients' jobs, with job and sender; without the person, who may have been erased: a join would hide the row."""
+    return only_visible(Recipient.objects.select_related("job__client", "sender"), user, "job__client")
+
+
+def visible_dead_letters(user: Viewer) -> QuerySet[DeadLetter]:
+    """Recipients that were given up after all attempts, of visible clients' jobs."""
+    given_up = DeadLetter.objects.filter(state=RecipientState.FAILED, reason=Reason.ATTEMPTS_EXHAUSTED)
+    return only_visible(given_up.select_related("job__client", "sender"), user, "job__client")
 
 
 def visible_messages(user: Viewer) -> QuerySet[Message]:

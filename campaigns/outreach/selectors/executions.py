@@ -1,7 +1,10 @@
 """Which run of a campaign is going on."""
 
+from collections.abc import Sequence
+
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.states import ExecutionState
+from messaging.kit.owners import JobOwner
 from messaging.selectors.totals import funnel
 from messaging.states import RecipientState
 
@@ -38,3 +41,9 @@ def waiting_people(campaign: Campaign) -> int:
     if execution is None:
         return 0
     return funnel([execution.job_id]).of(RecipientState.PENDING, RecipientState.LEASED)
+
+
+def owners_of_jobs(job_ids: Sequence[int]) -> dict[int, JobOwner]:
+    """The campaign each of these send jobs was opened for."""
+    runs = Execution.objects.filter(job_id__in=job_ids).select_related("campaign")
+    return {run.job_id: JobOwner(run.campaign.name, "outreach_campaign_change", run.campaign_id) for run in runs}

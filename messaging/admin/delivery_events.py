@@ -1,0 +1,49 @@
+"""Delivery events: what providers reported about messages, as it was applied."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from agency.admin.base import RecordAdmin
+from messaging.admin.words import RECIPIENT_TONES, labels
+from messaging.models import DeliveryEvent
+from messaging.selectors.visible import visible_delivery_events
+
+
+@admin.register(DeliveryEvent)
+class DeliveryEventAdmin(RecordAdmin):
+    """Newest first; a message's own reports are on its page."""
+
+    visible_to = staticmethod(visible_delivery_events)
+    list_select_related = ()
+    list_display = ("occurred_at", "state_label", "code", "message", "provider_event_id", "received_on")
+    list_filter = ("received_on",)
+    fields = (
+        "occurred_at",
+        "state",
+        "code",
+        "message",
+        "job_id",
+        "provider_message_id",
+        "provider_event_id",
+        "connection_id",
+        "received_on",
+    )
+    readonly_fields = ("message",)
+
+    @display(description=_("state"), label=labels(RECIPIENT_TONES))
+    def state_label(self, event: DeliveryEvent) -> tuple[int, str]:
+        """The state, coloured by meaning."""
+        return event.state, event.get_state_display()
+
+    @admin.display(description=_("recipient"))
+    def message(self, event: DeliveryEvent) -> Any:
+        """Whose message; a report that came before its message was recorded waits for it."""
+        if event.recipient_id is None:
+            return _("not known yet")
+        address = reverse("admin:messaging_recipient_change", args=(event.recipient_id,))
+        return format_html('<a href="{}">{}</a>', address, event.recipient_id)

@@ -1,0 +1,239 @@
+"""Recipients: of one job or one person, with the reason for each message that did not go out; never a list of all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.buttons import OperationButton
+from agency.admin.words import Tone, moment
+from agency.kit.actor import Actor
+from agency.rules.masking import masked
+from messaging.admin.page import key_in, numbers_in
+from messaging.admin.sender_form import OptionalWhyForm
+from messaging.admin.words import RECIPIENT_TONES, reason_sentence
+from messaging.kit.owners import owners_of
+from messaging.models import Contact, Recipient, SendJob
+from messaging.operations.leases import retry_given_up
+from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing, compile_wording, nest
+from messaging.selectors.plans import wording_of
+from messaging.selectors.recipients import (
+    RecipientFilter,
+    RecipientLine,
+    contact_recipients,
+    job_recipients,
+    reports_of,
+    with_people,
+)
+from messaging.selectors.visible import visible_contacts, visible_jobs, visible_recipients
+from messaging.states import JobState, Reason, RecipientState
+
+OPERATE = "agency.operate_engine"
+JOBS = 20
+# What a filter offers; "being handed over" counts as waiting, as in every total.
+STATES = tuple(state for state in RecipientState if state is not RecipientState.LEASED)
+REASONS = tuple(reason for reason in Reason if reason is not Reason.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One recipient as a list shows it."""
+
+    recipient: Recipient
+    name: str
+    address: str
+    tone: Tone
+    state: str
+    why: str
+    due: str
+    sent: str
+
+
+def shown(line: RecipientLine, *, clear: bool) -> Shown:
+    """A line in words. `clear` shows names and addresses."""
+    row, person = line.recipient, line.person
+    name = person.name if person else ""
+    address = (person.phone or person.email or person.whatsapp_id or "") if person else ""
+    waiting = row.state == RecipientState.PENDING
+    return Shown(
+        recipient=row,
+        name=(name if clear else str(masked(name))) if person else _("erased"),
+        address=address if clear else str(masked(address)),
+        tone=RECIPIENT_TONES[row.state],
+        state=str(RecipientState(row.state).label),
+        why=reason_sentence(row),
+        due=moment(row.not_before) if waiting and row.not_before > timezone.now() else "",
+        sent=moment(row.sent_at) if row.sent_at else "",
+    )
+
+
+def is_dead_letter(recipient: Recipient) -> bool:
+    """Given up after all attempts, in a job that may still send."""
+    given_up = recipient.state == RecipientState.FAILED and recipient.reason == Reason.ATTEMPTS_EXHAUSTED
+    return given_up and recipient.job.state != JobState.CANCELLED
+
+
+def _retry(actor: Actor, recipient: Recipient, answers: Mapping[str, Any]) -> str:
+    retry_given_up(job_id=recipient.job_id, actor=actor, recipient_ids=[recipient.pk], why=answers["why"])
+    return _("It is tried again.")
+
+
+@admin.register(Recipient)
+class RecipientAdmin(RecordAdmin):
+    """What was or will be sent to whom, and what became of it."""
+
+    visible_to = staticmethod(visible_recipients)
+    list_select_related = ("job__client", "sender")
+    masked_fields = {"variables": PERSONAL}
+    buttons = (
+        OperationButton(
+            "retry",
+            gettext_lazy("Try again"),
+            OPERATE,
+            run=_retry,
+            form=OptionalWhyForm,
+            warning=lambda recipient: _("Every attempt failed. It gets fresh attempts, beginning at once."),
+            shown=is_dead_letter,
+            icon="replay",
+        ),
+    )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The recipients of a job (`?job=`) or of a person (`?contact=`), a page at a time by key; without either, which jobs there are."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        chosen = RecipientFilter(
+            states=numbers_in(request, "state", RecipientState.values),
+            reasons=numbers_in(request, "reason", Reason.values),
+            after=_position(request),
+        )
+        job = _of(visible_jobs(request.user), key_in(request, "job"), "job" in request.GET)
+        person = _of(visible_contacts(request.user), key_in(request, "contact"), "contact" in request.GET)
+        context: dict[str, Any] = {"lines": [], "jobs": []}
+        if isinstance(job, SendJob):
+            page = job_recipients(job.pk, chosen)
+        elif isinstance(person, Contact):
+            page = contact_recipients(request.user, person, chosen, chosen.after if chosen.after != (0, 0) else None)
+        else:
+            page = None
+            context["jobs"] = self._latest_jobs(request)
+        clear = request.user.has_perm(PERSONAL)
+        if page is not None:
+            context |= {
+                "lines": [shown(line, clear=clear) for line in page.lines],
+                "searching": page.searching,
+                "next_url": _following(request, page.following),
+                "first_url": _following(request, None, first=True) if chosen.after != (0, 0) else "",
+            }
+        context |= {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Recipients"),
+            "job": job,
+            "person": person,
+            "person_name": _name(person, clear=clear),
+            "owner": owners_of([job.pk]).get(job.pk) if job else None,
+            "states": [(state.value, state.label, state in chosen.states) for state in STATES],
+            "reasons": [(reason.value, reason.label, reason in chosen.reasons) for reason in REASONS],
+            "filtered": bool(chosen.states or chosen.reasons),
+        }
+        return TemplateResponse(request, "messaging/recipients.html", context)
+
+    def _latest_jobs(self, request: HttpRequest) -> list[tuple[SendJob, str]]:
+        jobs = list(visible_jobs(request.user).order_by("-pk")[:JOBS])
+        owners = owners_of([job.pk for job in jobs])
+        return [(job, owners[job.pk].label if job.pk in owners else "") for job in jobs]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """One message: why, when, by whom, its words, and what its provider reported."""
+        record = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        if not isinstance(record, Recipient):
+            raise Http404
+        clear = request.user.has_perm(PERSONAL)
+        line = shown(with_people([record])[0], clear=clear)
+        owner = owners_of([record.job_id]).get(record.job_id)
+        links = self._links(request, self.buttons, "change_do", record)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": line.name or f"#{record.pk}",
+            "record": record,
+            "line": line,
+            "tone": line.tone,
+            "under": f"{record.job.client} · {record.job}",
+            "secondary": links,
+            "owner": owner,
+            "owner_url": reverse(f"admin:{owner.page}", args=(owner.key,)) if owner else "",
+            "job_url": f"{reverse('admin:messaging_recipient_changelist')}?job={record.job_id}",
+            "contact_url": f"{reverse('admin:messaging_recipient_changelist')}?contact={record.contact_id}",
+            "words": _words(record) if clear else None,
+            "clear": clear,
+            "values": sorted((record.variables or {}).items()),
+            "reports": reports_of(record, timezone.now().date()),
+        }
+        return TemplateResponse(request, "messaging/recipient.html", context)
+
+
+def _of(visible: Any, key: int | None, asked: bool) -> Any:
+    """The record that the address names, among the visible ones; None when it names none. Raises Http404 for one that is not there."""
+    if not asked:
+        return None
+    found = visible.filter(pk=key).first() if key is not None else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def _name(person: Contact | None, *, clear: bool) -> str:
+    if person is None:
+        return ""
+    return str(person) if clear else str(masked(str(person)))
+
+
+def _position(request: HttpRequest) -> tuple[int, int]:
+    first, _dot, second = request.GET.get("after", "").partition(".")
+    if (
+        first.isascii()
+        and first.isdecimal()
+        and len(first) < 19
+        and second.isascii()
+        and second.isdecimal()
+        and len(second) < 5
+    ):
+        return int(first), int(second)
+    return 0, 0
+
+
+def _following(request: HttpRequest, key: tuple[int, int] | None, *, first: bool = False) -> str:
+    if key is None and not first:
+        return ""
+    query = [(name, value) for name, values in request.GET.lists() if name != "after" for value in values]
+    if key is not None:
+        query.append(("after", f"{key[0]}.{key[1]}"))
+    return f"?{urlencode(query)}"
+
+
+def _words(recipient: Recipient) -> Rendered | None:
+    """The message as it was sent, filled again from the immutable version and the stored values; None before, or where none were kept."""
+    version = recipient.job.template_version
+    if version is None or recipient.sent_at is None:
+        return None
+    try:
+        compiled = compile_wording(wording_of(version))
+        if compiled.paths and not recipient.variables:
+            return None
+        return compiled.fill(nest(recipient.variables or {}))
+    except (TemplateInvalid, VariableMissing):
+        return None

@@ -1,0 +1,90 @@
+"""Sender pools: senders of one channel that share a campaign's messages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from agency.admin.base import RecordAdmin
+from agency.kit.actor import Actor
+from agency.models import Client
+from agency.selectors.access import visible_clients
+from messaging.models import Sender, SenderPool
+from messaging.operations.sender_pools import change_sender_pool, create_sender_pool
+from messaging.selectors.visible import visible_sender_pools, visible_senders
+from messaging.states import ChannelKind
+
+
+class SenderPoolForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A pool; an existing one stays with its client and channel."""
+
+    class Meta:
+        model = SenderPool
+        fields = ("client", "name", "channel", "senders")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "senders" not in self.fields:
+            return
+        choices = self.fields["senders"]
+        if self.instance.pk is not None:
+            own = {"client_id": self.instance.client_id, "channel": self.instance.channel}
+            choices.queryset = choices.queryset.filter(**own)  # type: ignore[attr-defined]
+        else:
+            choices.label_from_instance = (  # type: ignore[attr-defined]
+                lambda sender: f"{sender.name} ({sender.client}, {sender.get_channel_display()})"
+            )
+
+    def validate_unique(self) -> None:
+        """The operation refuses a second pool of the same name."""
+
+
+@admin.register(SenderPool)
+class SenderPoolAdmin(RecordAdmin):
+    """Pools of a client."""
+
+    visible_to = staticmethod(visible_sender_pools)
+    list_select_related = ("client",)
+    list_display = ("name", "client", "channel", "members")
+    list_filter = ("client", "channel")
+    form = SenderPoolForm
+    fields = ("client", "name", "channel", "senders")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("senders")
+
+    @admin.display(description=_("senders"))
+    def members(self, pool: SenderPool) -> str:
+        """Their names."""
+        return ", ".join(sender.name for sender in pool.senders.all()) or "–"
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest | None) -> Any:
+        """Clients and senders that the reader sees."""
+        selectors: dict[Any, Any] = {Client: visible_clients, Sender: visible_senders}
+        selector = selectors.get(db_field.remote_field.model)
+        if selector is None or request is None:
+            return super().get_field_queryset(db, db_field, request)
+        return selector(request.user)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if obj is None else (*fields, "client", "channel")
+
+    def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> SenderPool:
+        """A new pool."""
+        return create_sender_pool(
+            client=cleaned["client"],
+            name=cleaned["name"],
+            channel=ChannelKind(cleaned["channel"]),
+            senders=list(cleaned["senders"]),
+            actor=actor,
+        )
+
+    def change_record(
+        self, actor: Actor, pool: SenderPool, cleaned: Mapping[str, Any], request: HttpRequest
+    ) -> SenderPool:
+        """Its name and members."""
+        return change_sender_pool(pool_id=pool.pk, name=cleaned["name"], senders=list(cleaned["senders"]), actor=actor)

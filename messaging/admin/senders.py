@@ -1,0 +1,196 @@
+"""Senders: who sends, what each may send at this moment, and what keeps it from sending."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from agency.admin.buttons import OperationButton
+from agency.admin.lists import RecordList
+from agency.kit.actor import Actor
+from agency.models import Client
+from agency.selectors.access import visible_clients
+from integrations.models import Connection
+from integrations.selectors.visible import visible_connections
+from messaging.admin.page import PageAdmin
+from messaging.admin.sender_form import LimitsForm, OptionalWhyForm, SenderForm, WhyForm, limits_from
+from messaging.admin.sender_page import day_sentence, now_sentence, sender_context
+from messaging.admin.words import SENDER_TONES, labels
+from messaging.limits.limiter import LimiterUnavailable
+from messaging.models import Sender
+from messaging.operations.senders import (
+    SenderOrder,
+    activate_sender,
+    change_sender,
+    change_sender_limits,
+    create_sender,
+    pause_sender,
+)
+from messaging.runners.mail_checks import check_sender_mail
+from messaging.selectors.standing import allowances_now
+from messaging.selectors.visible import visible_senders
+from messaging.states import ChannelKind, MailCheckState, SenderState
+
+CHANGE = "messaging.change_sender"
+
+
+def _pause(actor: Actor, sender: Sender, answers: Mapping[str, Any]) -> str:
+    pause_sender(sender_id=sender.pk, actor=actor, why=answers["why"])
+    return _("Paused. Nothing goes out through it until it is activated.")
+
+
+def _activate(actor: Actor, sender: Sender, answers: Mapping[str, Any]) -> str:
+    activate_sender(sender_id=sender.pk, actor=actor, why=answers["why"])
+    return _("Active. Jobs that wait for it go on within seconds.")
+
+
+def _limits(actor: Actor, sender: Sender, answers: Mapping[str, Any]) -> str:
+    change_sender_limits(sender_id=sender.pk, limits=limits_from(answers), actor=actor, why=answers["why"])
+    return _("Limits changed.")
+
+
+def _check(actor: Actor, sender: Sender, answers: Mapping[str, Any]) -> str:
+    checked = check_sender_mail(sender_id=sender.pk, actor=actor)
+    said = [
+        f"{name.upper()}: {MailCheckState(value['state']).label}" for name, value in sorted(checked.mail_checks.items())
+    ]
+    return _("Checked. %(results)s.") % {"results": ", ".join(said)}
+
+
+def _activate_warning(sender: Sender) -> str:
+    if sender.state == SenderState.RESTRICTED:
+        return _(
+            "It was stopped: %(why)s. Activate it once that is mended; else it is stopped again at the next message."
+        ) % {"why": sender.state_why}
+    return _("Messages that wait for it go out within seconds.")
+
+
+class SenderList(RecordList):
+    """The list with each sender's live allowance, asked for all of the page at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        try:
+            found = allowances_now(self.result_list, timezone.now().date())
+        except LimiterUnavailable:
+            found = {}
+        for sender in self.result_list:
+            sender.allowance = found.get(sender.pk)
+
+
+@admin.register(Sender)
+class SenderAdmin(PageAdmin):
+    """WhatsApp numbers, mailboxes and SMS numbers."""
+
+    visible_to = staticmethod(visible_senders)
+    list_select_related = ("client", "connection")
+    list_display = ("name", "client", "channel", "state_label", "may_send", "sent", "quality", "state_why")
+    list_filter = ("client", "channel", "state")
+    search_help_text = gettext_lazy("Beginning of a name, or a whole address")
+    form = SenderForm
+    page_template = "messaging/sender.html"
+    CHOICES: ClassVar[Mapping[type[models.Model], Any]] = {Client: visible_clients, Connection: visible_connections}
+    fieldsets = (
+        (None, {"fields": ("client", "connection", "channel", "name", "address")}),
+        (gettext_lazy("Details"), {"fields": ("portfolio", "dkim_selector", "typing")}),
+    )
+    buttons = (
+        OperationButton(
+            "activate",
+            gettext_lazy("Activate"),
+            CHANGE,
+            run=_activate,
+            form=OptionalWhyForm,
+            warning=_activate_warning,
+            shown=lambda sender: sender.state != SenderState.ACTIVE,
+            icon="play_arrow",
+            variant=ActionVariant.PRIMARY,
+        ),
+        OperationButton("limits", gettext_lazy("Change limits"), CHANGE, run=_limits, form=LimitsForm, icon="speed"),
+        OperationButton(
+            "check-domain",
+            gettext_lazy("Check domain now"),
+            CHANGE,
+            run=_check,
+            warning=lambda sender: _("Asks DNS for SPF, DKIM and DMARC of its domain. Takes a few seconds."),
+            shown=lambda sender: sender.channel == ChannelKind.EMAIL,
+            icon="dns",
+        ),
+        OperationButton(
+            "pause",
+            gettext_lazy("Pause"),
+            CHANGE,
+            run=_pause,
+            form=WhyForm,
+            warning=lambda sender: _("Nothing more goes out through it. Jobs go on with their other senders, or wait."),
+            shown=lambda sender: sender.state == SenderState.ACTIVE,
+            icon="pause",
+        ),
+    )
+
+    def search(self, text: str) -> models.Q:
+        """The beginning of a name, or the address."""
+        return models.Q(name__istartswith=text) | models.Q(address=text)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RecordList]:
+        return SenderList
+
+    @display(description=gettext_lazy("state"), ordering="state", label=labels(SENDER_TONES))
+    def state_label(self, sender: Sender) -> tuple[str, str]:
+        """The state, coloured by meaning."""
+        return sender.state, sender.get_state_display()
+
+    @admin.display(description=gettext_lazy("may send now"))
+    def may_send(self, sender: Sender) -> str:
+        """What the engine would grant it at this moment."""
+        allowance = getattr(sender, "allowance", None)
+        return now_sentence(allowance) if allowance else _("not known: limits are being counted")
+
+    @admin.display(description=gettext_lazy("sent in 24 hours"))
+    def sent(self, sender: Sender) -> str:
+        """What went out, of how many."""
+        allowance = getattr(sender, "allowance", None)
+        return day_sentence(allowance) if allowance else "–"
+
+    def page(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        """Live allowance, warm-up, mail domain, who uses it."""
+        return sender_context(record, request)
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest | None) -> Any:
+        """Clients and connections that the reader sees."""
+        selector = self.CHOICES.get(db_field.remote_field.model)
+        if selector is None or request is None:
+            return super().get_field_queryset(db, db_field, request)
+        return selector(request.user)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if obj is None else (*fields, "client", "connection", "channel", "address")
+
+    def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Sender:
+        """A new sender; its limits are set on its page."""
+        return create_sender(
+            order=SenderOrder(
+                client=cleaned["client"],
+                connection=cleaned["connection"],
+                channel=ChannelKind(cleaned["channel"]),
+                name=cleaned["name"],
+                address=cleaned["address"],
+                portfolio=cleaned["portfolio"],
+                dkim_selector=cleaned["dkim_selector"],
+                typing=cleaned["typing"],
+            ),
+            actor=actor,
+        )
+
+    def change_record(self, actor: Actor, sender: Sender, cleaned: Mapping[str, Any], request: HttpRequest) -> Sender:
+        """What it is called and how it behaves."""
+        names = ("name", "portfolio", "dkim_selector", "typing")
+        return change_sender(sender_id=sender.pk, actor=actor, **{name: cleaned[name] for name in names})
