@@ -69,6 +69,7 @@ class RecordAdmin(ModelAdmin):
     change_record: Callable[..., models.Model] | None = None
     search: Callable[..., models.Q] | None = None
 
+    abstract: ClassVar[bool] = True  # a base of further admins, which registers nothing, says so in its own body
     paginator = BoundedPaginator
     ordering: tuple[str, ...] = ("-id",)
     show_full_result_count = False
@@ -78,9 +79,9 @@ class RecordAdmin(ModelAdmin):
     save_as = False
     view_on_site = False
 
-    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if abstract:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__dict__.get("abstract"):
             return
         if not hasattr(cls, "visible_to"):
             raise TypeError(f"{cls.__name__} must name the selector `visible_to`")

@@ -42,9 +42,10 @@ def timeline(record: models.Model) -> list[TimelineLine]:
     ]
 
 
-class PageAdmin(RecordAdmin, abstract=True):
+class PageAdmin(RecordAdmin):
     """A record whose page is read first: `page_template`, filled by `page(request, record)`; a form, where it has one, is behind Edit."""
 
+    abstract: ClassVar[bool] = True
     page_template: ClassVar[str]
 
     def page(self, request: HttpRequest, record: Any) -> dict[str, Any]:

@@ -73,7 +73,9 @@ def preview_of(version: TemplateVersion, person: Contact, constants: dict[str, s
 
 
 def _person(person: Contact, *, clear: bool) -> dict[str, Any]:
-    show = (lambda value: value) if clear else masked
+    def show(value: Any) -> Any:
+        return value if clear else masked(value)
+
     return person_values(
         name=show(person.name),
         phone=show(person.phone),

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0007_job_audience'),
+        ('messaging', '0009_search_people'),
     ]
 
     operations = [
