@@ -8,14 +8,19 @@ from messaging.states import Reason, RecipientState
 
 
 class Recipient(models.Model):
-    """The row is the work. A hot table (docs/decisions: hot tables): one database foreign key, partial state indexes, keys begin with the job.
+    """The row is the work. A hot table (docs/decisions: hot tables): no database foreign key, partial state indexes, keys begin with the job.
 
     `not_before` is when it may be tried next. While leased, `lease` names the holder's claim and `leased_until` (database time) its end.
     `code` is the provider's error code. `variables` are the resolved template values that were sent.
     """
 
     job = models.ForeignKey(
-        "messaging.SendJob", models.CASCADE, related_name="+", db_index=False, verbose_name=_("job")
+        "messaging.SendJob",
+        models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("job"),
     )
     contact = models.ForeignKey(
         "messaging.Contact",

@@ -48,7 +48,7 @@ def world() -> World:
 
 def plant_orphans() -> dict[str, int]:
     """One row of each kind points at nothing. Returns what must be found."""
-    Recipient.objects.update(contact_id=GONE, sender_id=GONE)
+    Recipient.objects.update(job_id=GONE, contact_id=GONE, sender_id=GONE)
     DeliveryEvent.objects.update(recipient_id=GONE, job_id=GONE, connection_id=GONE)
     MessageReference.objects.update(recipient_id=GONE, connection_id=GONE)
     Message.objects.update(recipient_id=GONE)
@@ -70,6 +70,7 @@ def test_every_kind_of_loose_reference_is_followed(world: World) -> None:
         "messaging.MessageReference.connection_id",
         "messaging.MessageReference.recipient_id",
         "messaging.Recipient.contact_id",
+        "messaging.Recipient.job_id",
         "messaging.Recipient.sender_id",
         "messaging.SendJob.sender_ids",
         "messaging.Tally.job_id",
@@ -81,7 +82,7 @@ def test_one_orphan_of_each_kind_is_found_and_reported(
     world: World, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wanted = plant_orphans()
-    with caplog.at_level(logging.ERROR), pytest.raises(CommandError, match="12 rows point at nothing"):
+    with caplog.at_level(logging.ERROR), pytest.raises(CommandError, match="13 rows point at nothing"):
         call_command("verify_references")
     alerts = [record for record in caplog.records if record.message == "rows point at nothing"]
     assert {record.__dict__["reference"]: record.__dict__["orphans"] for record in alerts} == wanted
@@ -130,8 +131,8 @@ def test_a_look_goes_in_bounded_pieces_over_many_messages(world: World, monkeypa
     while sent:
         word, messages = look_on(at=sent.pop(), seconds=2, size=3), messages + 1
     assert word == "1 orphans of messaging.Recipient.sender_id"
-    # A piece a message: seven recipients are three pieces for each of two columns, the other ten references one each.
-    assert messages == 3 + 3 + 10
+    # A piece a message: seven recipients are three pieces for each of three columns, the other ten references one each.
+    assert messages == 3 + 3 + 3 + 10
     assert cache.get(LAST_LOOK)[1] == {"messaging.Recipient.sender_id": 1}
 
 
