@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0009_search_people'),
+        ('messaging', '0010_dead_letters'),
     ]
 
     operations = [
