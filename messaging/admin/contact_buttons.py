@@ -134,13 +134,12 @@ def _erase_warning(contact: Contact) -> str:
     found = belongings(contact)
     return " ".join(
         (
-            _("This cannot be undone.")
-            + " "
-            + _(
-                "Erased for good: name, addresses, attributes, %(consents)s consents, %(messages)s messages, and the values that were sent to them."
+            _("This cannot be undone."),
+            _(
+                "Erased for good: name, addresses, attributes, consents (%(consents)s), messages (%(messages)s), and the values that were sent to them."
             )
             % {"consents": number(found.consents), "messages": number(found.messages)},
-            _("%(waiting)s waiting messages are skipped.") % {"waiting": number(found.waiting)},
+            _("Waiting messages that are skipped: %(waiting)s.") % {"waiting": number(found.waiting)},
             _(
                 "What stays: campaigns' numbers without the person, and suppressed addresses, so that nobody writes to them again."
             ),

@@ -1,13 +1,14 @@
 """Importing contacts: drop a file, see how its columns were understood, mend, try it out, run it, see what came of it."""
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -18,6 +19,7 @@ from unfold.enums import ActionVariant
 
 from agency.admin.base import PERSONAL, RecordAdmin, actor_of, signed_in
 from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.downloads import csv_response
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.models import Client
@@ -40,6 +42,9 @@ STATE_LABELS = {
     ImportState.DONE.label: "success",
     ImportState.FAILED.label: "danger",
 }
+
+
+PIECE = 256 * 1024  # bytes of a file sent at a time
 
 
 class UploadForm(ButtonForm):
@@ -83,7 +88,7 @@ class ContactImportAdmin(RecordAdmin):
         "unchanged_rows",
         "rejected_rows",
         "created_by",
-        "created_at",
+        "uploaded",
     )
     list_filter = ("client", "state", "dry_run")
     buttons = (
@@ -98,7 +103,6 @@ class ContactImportAdmin(RecordAdmin):
             variant=ActionVariant.DEFAULT,
         ),
     )
-    ROWS: ClassVar = gettext_lazy("rows")
 
     # The list ---------------------------------------------------------------------------------------------------------
     @display(description=gettext_lazy("state"), ordering="state", label=STATE_LABELS)
@@ -113,7 +117,12 @@ class ContactImportAdmin(RecordAdmin):
             return "–"
         return f"{number(record.rows)} {_('(dry run)')}" if record.dry_run else number(record.rows)
 
-    @admin.display(description=gettext_lazy("created"))
+    @admin.display(description=gettext_lazy("uploaded"), ordering="created_at")
+    def uploaded(self, record: ContactImport) -> dt.datetime:
+        """When the file came."""
+        return record.created_at
+
+    @admin.display(description=gettext_lazy("new people"))
     def created_rows(self, record: ContactImport) -> str:
         """Contacts made."""
         return number(record.created)
@@ -273,4 +282,10 @@ class ContactImportAdmin(RecordAdmin):
             actor=actor_of(request),
         )
         name = f"{Path(record.file_name).stem}.rejected.csv"
-        return FileResponse(file.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+        return csv_response(request, _pieces(file), name)
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while piece := opened.read(PIECE):
+            yield piece

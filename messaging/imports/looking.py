@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from django.utils.translation import gettext as _
 
 from messaging.imports.normalising import STAGED, TAG_SEPARATOR, Normaliser
@@ -69,15 +70,13 @@ def look_at_file(path: Path, mapping: Mapping[str, str], country: str) -> FileLo
             columns = detect_columns(source.header, mapping)
         except MappingProblem as error:
             problem, columns = str(error), detect_columns(source.header)
-        batches = source.batches(SAMPLE + 1)
-        batch = next(batches, None)
+        head, is_all = _head(source.batches(SAMPLE + 1))
     finally:
         source.close()
     if not problem and not has_address(columns):
         problem = _("No column holds a phone, an e-mail or a WhatsApp id. Choose one below.")
-    if batch is None:
+    if head is None:
         return FileLook(source.form, [LookedColumn(column, None, ()) for column in columns], (), 0, True, {}, problem)
-    head, is_all = _head(batch, source.bytes_done >= source.bytes_total)
     kinds: Mapping[str, AttributeKind] = {}
     rows: list[LookedRow] = []
     reasons: Counter[RejectReason] = Counter()
@@ -93,14 +92,22 @@ def look_at_file(path: Path, mapping: Mapping[str, str], country: str) -> FileLo
     return FileLook(source.form, looked, rows, len(head), is_all, dict(reasons.most_common()), problem)
 
 
-def _head(batch: RowBatch, at_end: bool) -> tuple[RowBatch, bool]:
+def _head(batches: Iterator[RowBatch]) -> tuple[RowBatch | None, bool]:
     """At most SAMPLE rows of the beginning, and whether the file holds no more."""
-    if len(batch.numbers) <= SAMPLE:
-        return batch, at_end
-    numbers = batch.numbers.head(SAMPLE)
-    last = numbers[-1]
-    refused = [row for row in batch.refused if row.number <= last]
-    return RowBatch(numbers=numbers, cells=batch.cells.head(SAMPLE), refused=refused), False
+    taken: list[RowBatch] = []
+    for batch in batches:
+        taken.append(batch)
+        if sum(map(len, taken)) > SAMPLE:
+            break
+    if not any(map(len, taken)):
+        return None, True
+    numbers = pl.concat([batch.numbers for batch in taken])
+    cells = pl.concat([batch.cells for batch in taken])
+    refused = [row for batch in taken for row in batch.refused]
+    is_all = len(numbers) + len(refused) <= SAMPLE
+    last = numbers.head(SAMPLE).max() if len(numbers) > SAMPLE else None
+    kept = refused if last is None else [row for row in refused if row.number <= int(str(last))]
+    return RowBatch(numbers=numbers.head(SAMPLE), cells=cells.head(SAMPLE), refused=kept[:SAMPLE]), is_all
 
 
 def _examples(batch: RowBatch, position: int) -> list[str]:
