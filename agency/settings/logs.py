@@ -59,7 +59,9 @@ def logging_settings(*, level: str, json_lines: bool, directory: str = "") -> di
             "json": _formatter(
                 structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)
             ),
-            "readable": _formatter(structlog.dev.ConsoleRenderer(colors=False)),
+            "readable": _formatter(
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+            ),
         },
         "handlers": handlers,
         "root": {"level": level, "handlers": list(handlers)},

@@ -36,6 +36,7 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
     conditions = forms.JSONField(
         label=gettext_lazy("conditions"),
         required=False,
+        initial=dict,  # empty in the way the builder reads; a new segment has no instance to take it from
         widget=forms.Textarea(attrs={"rows": 6, "data-segment": "", "spellcheck": "false"}),
     )
 
