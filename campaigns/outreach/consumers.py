@@ -13,7 +13,6 @@ from django.utils import timezone, translation
 from agency.models import User
 from campaigns.outreach.admin.live import live_fragment
 from campaigns.outreach.models import Execution
-from campaigns.outreach.selectors.live import live_execution
 from campaigns.outreach.selectors.visible import visible_executions
 
 EVERY = 1.0  # seconds between two looks; the totals themselves are read once a second for everybody together
@@ -77,8 +76,7 @@ class ExecutionConsumer(AsyncWebsocketConsumer):
     def look(self) -> tuple[str, bool]:
         """The fragment in the reader's language and time zone, and whether the run has ended."""
         with translation.override(self.language()), timezone.override(self.zone()):
-            fragment = live_fragment(self.execution_id)
-        return fragment, live_execution(self.execution_id).ended
+            return live_fragment(self.execution_id)
 
     def language(self) -> str:
         """The page's language, if it is one of ours."""

@@ -276,7 +276,7 @@ def test_sql_means_what_the_tree_says(people: Client) -> None:
 @pytest.mark.django_db
 def test_usual_segments_and_numbers(people: Client) -> None:
     def names(tree: Node) -> list[str]:
-        return [contact.phone or contact.email or "" for contact in segment_sample(people, tree, NOW)]
+        return [contact.phone or contact.email or "" for contact in segment_sample(people, tree, NOW) or ()]
 
     assert names(NEW_LAST_WEEK) == ["+5511987654321"]
     assert names(ENGAGED) == ["+5511900000001", "+5511900000000", "+5511987654321"]

@@ -21,9 +21,12 @@ from campaigns.outreach.operations.executions import (
     resume_campaign,
     start_campaign,
 )
+from campaigns.outreach.selectors.curve import sent_curve
 from campaigns.outreach.selectors.executions import open_execution, waiting_people
-from campaigns.outreach.selectors.forecast import campaign_forecast
+from campaigns.outreach.selectors.forecast import campaign_forecast, message_cost, rest_forecast
+from campaigns.outreach.selectors.readiness import campaign_senders, usable
 from campaigns.outreach.states import CampaignState, Recurrence
+from messaging.selectors.totals import funnel
 
 RUN = "agency.run_campaigns"
 DRAFT, SCHEDULED, RUNNING, PAUSED = (
@@ -95,14 +98,46 @@ def start_warning(campaign: Campaign) -> str:
         said += _(", about %(cost)s by list prices") % {"cost": cost}
     if found.course.finish_at is not None:
         said += _(", done by %(finish)s") % {"finish": moment(found.course.finish_at)}
-    return said + "."
+    return _sentence(said)
+
+
+def _sentence(said: str) -> str:
+    """With one full stop: a time such as “4 p.m.” brings its own."""
+    return said if said.endswith(".") else f"{said}."
 
 
 def _left_warning(campaign: Campaign) -> str:
-    waiting = number(waiting_people(campaign))
+    execution = open_execution(campaign)
+    if execution is None:
+        return _("It will not start by itself any more, and it cannot be started again.")
+    sent = number(funnel([execution.job_id]).accepted)
     return _(
-        "%(number)s people have not been written to yet. They will be marked as cancelled, and it cannot be started again."
-    ) % {"number": waiting}
+        "%(sent)s messages have been sent; that stays so. %(number)s people have not been written to yet: they will be marked as cancelled, "
+        "and it cannot be started again."
+    ) % {"sent": sent, "number": number(waiting_people(campaign))}
+
+
+def _resume_warning(campaign: Campaign) -> str:
+    execution = open_execution(campaign)
+    if execution is None:
+        return ""
+    waiting = waiting_people(campaign)
+    said = _("Sends the messages of the %(number)s people who still wait") % {"number": number(waiting)}
+    senders = tuple(sender for sender in campaign_senders(campaign) if usable(sender))
+    if cost := money(message_cost(senders, waiting)):
+        said += _(", about %(cost)s by list prices") % {"cost": cost}
+    finish = rest_forecast(execution, waiting, sent_curve(execution), timezone.now()).finish_at
+    if finish is not None:
+        said += _(", done by %(finish)s") % {"finish": moment(finish)}
+    return _sentence(said)
+
+
+def _schedule_warning(campaign: Campaign) -> str:
+    found = campaign_forecast(campaign, timezone.now())
+    said = _("If it started now it would write to %(people)s people") % {"people": number(found.audience.number)}
+    if cost := money(found.cost):
+        said += _(", about %(cost)s by list prices") % {"cost": cost}
+    return _sentence(said) + " " + _("The audience is chosen when it starts.")
 
 
 def _pause_warning(campaign: Campaign) -> str:
@@ -182,6 +217,7 @@ CAMPAIGN_BUTTONS = (
         gettext_lazy("Resume"),
         RUN,
         run=_resume,
+        warning=_resume_warning,
         shown=_is(PAUSED),
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
@@ -203,6 +239,7 @@ CAMPAIGN_BUTTONS = (
         RUN,
         run=_schedule,
         form=ScheduleForm,
+        warning=_schedule_warning,
         shown=_is(DRAFT, SCHEDULED),
         icon="schedule",
     ),

@@ -5,17 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.admin import site
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from agency.admin.words import moment, money, number
-from agency.models import AuditEntry
-from campaigns.outreach.admin.live import live_context
+from agency.admin.base import PERSONAL
+from agency.admin.words import duration, moment, money, number
+from agency.rules.masking import masked
+from campaigns.outreach.admin.bars import HOUR, bars_of
+from campaigns.outreach.admin.history import actor_words, history_words
+from campaigns.outreach.admin.live import TEMPLATE, live_context
+from campaigns.outreach.admin.sender_lines import sender_lines
 from campaigns.outreach.admin.words import (
-    ACTION_WORDS,
     TONES,
     limit_sentences,
     policy_sentences,
@@ -23,38 +27,18 @@ from campaigns.outreach.admin.words import (
     segment_sentence,
 )
 from campaigns.outreach.models import Campaign, Execution
+from campaigns.outreach.rules.forecast import Forecast
 from campaigns.outreach.rules.segment import read_segment
 from campaigns.outreach.selectors.executions import latest_execution
 from campaigns.outreach.selectors.forecast import CampaignForecast, campaign_forecast
-from campaigns.outreach.selectors.readiness import campaign_senders, start_problems, usable
+from campaigns.outreach.selectors.preview import campaign_preview
+from campaigns.outreach.selectors.readiness import campaign_senders, start_problems
+from campaigns.outreach.selectors.timeline import campaign_history
 from campaigns.outreach.states import AudienceMode, CampaignState
 from messaging.models import Sender
 from messaging.rules.policy import SendPolicy
-from messaging.selectors.limits import limits_of
 
-BARS = 48  # hours of the forecast's curve that are drawn one by one; a longer one is drawn by day
 RUNS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One column of a curve; `height` and `left` are percent of the drawing, `width` too."""
-
-    label: str
-    height: float
-    top: float
-    left: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class SenderLine:
-    """One sender as the page shows it."""
-
-    name: str
-    state: str
-    works: bool
-    pace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +59,7 @@ def campaign_context(
     before = campaign.state in (CampaignState.DRAFT, CampaignState.SCHEDULED)
     execution = latest_execution(campaign)
     problems = start_problems(campaign, now) if before else []
+    senders = campaign_senders(campaign)
     context: dict[str, Any] = {
         "campaign": campaign,
         "tone": TONES[campaign.state],
@@ -85,9 +70,11 @@ def campaign_context(
         "policy": policy_sentences(SendPolicy.from_json(campaign.policy)),
         "schedule": schedule_sentence(campaign),
         "limits": limit_sentences(campaign),
-        "senders": [_sender_line(sender, now.date()) for sender in campaign_senders(campaign)],
+        "senders": sender_lines(senders, now.date()),
         "version": campaign.template.current,
-        "timeline": _timeline(campaign),
+        **_preview_context(campaign, request, now),
+        "see_senders": site.is_registered(Sender) and request.user.has_perm("messaging.view_sender"),
+        "timeline": _timeline(campaign, senders),
         "execution": execution,
         **_actions(links, editable=editable, ready=not problems),
     }
@@ -95,6 +82,7 @@ def campaign_context(
         context |= _forecast_context(campaign_forecast(campaign, now))
     if execution is not None and request.user.has_perm("outreach.view_execution"):
         context |= {"live_part": live_context(execution.pk), "runs": _runs(campaign)}
+        context["live_html"] = render_to_string(TEMPLATE, context["live_part"])
         context |= _run_links(execution, request)
     return context
 
@@ -130,30 +118,11 @@ def _audience_sentence(campaign: Campaign) -> str:
     return said
 
 
-def _sender_line(sender: Sender, today: dt.date) -> SenderLine:
-    limits = limits_of(sender, today)
-    spans = (
-        (limits.per_second, _("%(number)s a second")),
-        (limits.per_minute, _("%(number)s a minute")),
-        (limits.per_hour, _("%(number)s an hour")),
-        (limits.per_day, _("%(number)s in 24 hours")),
-    )
-    pace = [words % {"number": number(value)} for value, words in spans if value]
-    return SenderLine(
-        sender.name, sender.get_state_display(), usable(sender), ", ".join(pace) or _("no limit of its own")
-    )
-
-
-def _timeline(campaign: Campaign) -> list[TimelineLine]:
-    entries = AuditEntry.objects.filter(subject_type="outreach.Campaign", subject_id=campaign.pk).order_by("-id")[:12]
+def _timeline(campaign: Campaign, senders: Sequence[Sender]) -> list[TimelineLine]:
+    names = {sender.pk: sender.name for sender in senders}
     return [
-        TimelineLine(
-            entry.at,
-            _("the system") if entry.actor.startswith("system:") or entry.actor == "outreach" else entry.actor,
-            str(ACTION_WORDS.get(entry.action, entry.action)),
-            entry.why,
-        )
-        for entry in entries
+        TimelineLine(entry.at, actor_words(entry.actor), history_words(entry, names), entry.why)
+        for entry in campaign_history(campaign, senders)
     ]
 
 
@@ -172,8 +141,35 @@ def _forecast_context(found: CampaignForecast) -> dict[str, Any]:
         "first": moment(course.first_at) if course.first_at else "",
         "days": number(course.days),
         "limit_days": _limit_days(found),
-        "bars": _bars(course.curve),
+        "takes": _takes(course),
+        "curve": bars_of(course.curve, HOUR) if len(course.curve) > 1 else None,
+        "curve_label": _("Messages over time"),
     }
+
+
+def _takes(course: Forecast) -> str:
+    """How long from the first message to the last."""
+    if course.first_at is None or course.finish_at is None:
+        return ""
+    return duration(max(1.0, (course.finish_at - course.first_at).total_seconds()))
+
+
+def _preview_context(campaign: Campaign, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
+    """The message as one person would get it; personal values only for whoever may read them."""
+    asked = request.GET.get("person", "")
+    clear = request.user.has_perm(PERSONAL)
+    preview = campaign_preview(
+        campaign,
+        now,
+        person_id=int(asked) if asked.isdecimal() and len(asked) < 19 else 0,
+        show=_as_it_is if clear else masked,
+    )
+    name = (preview.person.name or preview.person.phone or preview.person.email or "") if preview else ""
+    return {"preview": preview, "preview_name": name if clear else masked(name)}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _limit_days(found: CampaignForecast) -> str:
@@ -183,32 +179,3 @@ def _limit_days(found: CampaignForecast) -> str:
         "limit": number(found.per_day),
         "days": number(found.days_by_limit),
     }
-
-
-def _bars(curve: Sequence[tuple[dt.datetime, int]]) -> list[Bar]:
-    """The curve as columns side by side: hours without messages keep their place, a long curve is drawn by day."""
-    if not curve:
-        return []
-    span = dt.timedelta(hours=1)
-    if (curve[-1][0] - curve[0][0]) / span >= BARS:
-        span = dt.timedelta(days=1)
-    columns: dict[dt.datetime, int] = {}
-    for hour, count in curve:
-        start = timezone.localtime(hour)
-        if span.days:
-            start = start.replace(hour=0)
-        columns[start] = columns.get(start, 0) + count
-    first, most = min(columns), max(columns.values())
-    places = max(round((start - first) / span) for start in columns) + 1
-    width = 100 / max(places, 12)
-    words = "SHORT_DATE_FORMAT" if span.days else "SHORT_DATETIME_FORMAT"
-    return [
-        Bar(
-            label=f"{date_format(start, words)}: {number(count)}",
-            height=max(100 * count / most, 1.5),
-            top=100 - max(100 * count / most, 1.5),
-            left=round((start - first) / span) * width,
-            width=width * 0.8,
-        )
-        for start, count in sorted(columns.items())
-    ]

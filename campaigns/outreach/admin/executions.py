@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +17,7 @@ from unfold.decorators import display
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.words import Tone, duration, number
 from agency.rules.masking import masked
-from campaigns.outreach.admin.live import live_context
+from campaigns.outreach.admin.live import TEMPLATE, live_context
 from campaigns.outreach.admin.words import TONES
 from campaigns.outreach.models import Execution
 from campaigns.outreach.selectors.people import PAGE, PeopleFilter, people_page
@@ -96,7 +97,8 @@ class ExecutionAdmin(RecordAdmin):
             "outreach/execution.html",
             report=report,
             tone=TONES.get(ExecutionState(execution.state), Tone("waiting", "circle")),
-            live_part=live_context(execution.pk),
+            live_part=(live_part := live_context(execution.pk)),
+            live_html=render_to_string(TEMPLATE, live_part),
             live_path=f"/live/executions/{execution.pk}/?language={request.LANGUAGE_CODE}",
             codes=[(code or "–", number(count)) for code, count in (report.failed_by_code or {}).items()],
             mean=duration(times.mean) if times else "",

@@ -6,11 +6,15 @@ from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from agency.admin.words import Tone, duration, moment, number
+from campaigns.outreach.admin.bars import bars_of
 from campaigns.outreach.admin.words import TONES
+from campaigns.outreach.models import Execution
+from campaigns.outreach.selectors.curve import sent_curve
 from campaigns.outreach.selectors.live import Live, live_execution
 from campaigns.outreach.states import ExecutionState
 from messaging.states import Reason, RecipientState
@@ -41,14 +45,16 @@ class NotSent:
     url: str
 
 
-def live_fragment(execution_id: int) -> str:
-    """The fragment in the active language."""
-    return render_to_string(TEMPLATE, live_context(execution_id))
+def live_fragment(execution_id: int) -> tuple[str, bool]:
+    """The fragment in the active language, and whether it is the last: from one look, so that the end is always shown."""
+    context = live_context(execution_id)
+    return render_to_string(TEMPLATE, context), context["live"].ended
 
 
 def live_context(execution_id: int) -> dict[str, Any]:
     """What the fragment shows."""
     live = live_execution(execution_id)
+    curve = sent_curve(Execution.objects.get(pk=execution_id)) if live.funnel.accepted else None
     done = live.funnel.targeted - live.funnel.of(STATE.PENDING, STATE.LEASED)
     state = ExecutionState(live.state)
     return {
@@ -61,10 +67,20 @@ def live_context(execution_id: int) -> dict[str, Any]:
         "done": number(done),
         "percent": 100 * done / live.funnel.targeted if live.funnel.targeted else 0,
         "rate": number(round(live.per_second)) if live.per_second >= 1 else "",
-        "left": duration(live.seconds_left) if live.seconds_left is not None and not live.ended else "",
+        **_end(live),
+        "curve": bars_of(curve.points, curve.step) if curve else None,
+        "curve_label": _("Messages sent over time"),
         "opens": moment(live.opens_at) if live.opens_at and not live.ended else "",
         "adds_up": _adds_up(live) if live.ended else "",
     }
+
+
+def _end(live: Live) -> dict[str, str]:
+    """When it would be done, and how long that is."""
+    if live.finish_at is None or live.ended:
+        return {"finish": "", "left": ""}
+    left = max(0.0, (live.finish_at - timezone.now()).total_seconds())
+    return {"finish": moment(live.finish_at), "left": duration(left)}
 
 
 def _people(execution_id: int, *states: RecipientState, reason: Reason | None = None) -> str:

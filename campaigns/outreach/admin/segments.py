@@ -170,16 +170,16 @@ class SegmentAdmin(RecordAdmin):
     def _people(self, request: HttpRequest, client: Client, conditions: Any) -> dict[str, Any]:
         node, now = read_segment(conditions), timezone.now()
         count = segment_count(client, node, now)
-        faces = [
-            (contact.name, contact.phone or contact.email or "", contact.tags)
-            for contact in segment_sample(client, node, now)
-        ]
+        sample = segment_sample(client, node, now)
+        faces = [(contact.name, contact.phone or contact.email or "", contact.tags) for contact in sample or ()]
         if not request.user.has_perm(PERSONAL):
             faces = [(masked(name), masked(address), tags) for name, address, tags in faces]
         return {
             "segment_words": segment_sentence(node),
             "segment_number": number(count.number),
             "segment_exact": count.exact,
+            "segment_few": not count.exact and count.number == 0,
+            "segment_rare": sample is None,
             "segment_faces": faces,
             "segment_client": client,
         }

@@ -56,7 +56,9 @@ def policy_sentences(policy: SendPolicy) -> list[str]:
             _("Between %(start)s and %(end)s, %(clock)s")
             % {"start": f"{hours.start:%H:%M}", "end": f"{hours.end:%H:%M}", "clock": ZONES[policy.zone]}
         )
-    if len(hours.weekdays) < 7:
+    if set(hours.weekdays) == {1, 2, 3, 4, 5}:
+        said.append(_("Only from Monday to Friday"))
+    elif len(hours.weekdays) < 7:
         said.append(
             _("Only on %(days)s") % {"days": ", ".join(str(WEEKDAYS[day - 1]) for day in sorted(hours.weekdays))}
         )
@@ -163,6 +165,8 @@ def _condition_sentence(condition: Condition) -> str:
     field = FIELD_WORDS.get(condition.field, condition.key)
     words = str(OP_WORDS[condition.op])
     value: Any = condition.value
+    if condition.op is Op.FILLED and condition.field == "tags":
+        return _("has at least one tag")
     if condition.op is Op.FILLED:
         return f"{field} {words}"
     if "…" in words:
@@ -174,20 +178,3 @@ def _condition_sentence(condition: Condition) -> str:
     elif isinstance(value, dt.date):
         value = date_format(value, "SHORT_DATE_FORMAT")
     return f"{field} {words} “{value}”"
-
-
-ACTION_WORDS: Mapping[str, str | Promise] = {
-    "create_campaign": gettext_lazy("created it"),
-    "change_campaign": gettext_lazy("changed it"),
-    "schedule_campaign": gettext_lazy("scheduled it"),
-    "unschedule_campaign": gettext_lazy("took it off the schedule"),
-    "start_campaign": gettext_lazy("started it"),
-    "pause_campaign": gettext_lazy("paused it"),
-    "resume_campaign": gettext_lazy("resumed it"),
-    "cancel_campaign": gettext_lazy("cancelled it"),
-    "change_campaign_limits": gettext_lazy("changed its limits"),
-    "finish_campaign": gettext_lazy("a run ended"),
-    "reopen_campaign": gettext_lazy("a run goes on: failed messages are tried again"),
-    "miss_slot": gettext_lazy("could not start at the scheduled time"),
-    "archive_campaign": gettext_lazy("archived it"),
-}

@@ -7,7 +7,7 @@ over an hour or a day are counted over the 60 minutes or 24 hours before, as the
 import datetime as dt
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from messaging.rules.policy import Never, SendPolicy, job_not_before
@@ -43,14 +43,20 @@ class Forecast:
     extrapolated: bool = False
 
 
-def forecast(people: Mapping[str, int], policy: SendPolicy, limits: Limits, now: dt.datetime) -> Forecast:
-    """`people` by the zone that decides for them."""
+def forecast(
+    people: Mapping[str, int],
+    policy: SendPolicy,
+    limits: Limits,
+    now: dt.datetime,
+    past: Sequence[tuple[dt.datetime, int]] = (),
+) -> Forecast:
+    """`people` by the zone that decides for them. `past` is what was sent already, oldest first: it counts against the limits."""
     total = sum(people.values())
     if total == 0:
         return Forecast(0, now, now, 0, ())
     if limits.per_second <= 0:
         return Forecast(total, None, None, 0, ())
-    walk = _Walk(dict(people), policy, limits, now)
+    walk = _Walk(dict(people), policy, limits, now, past)
     walk.run()
     return walk.result(total)
 
@@ -58,7 +64,14 @@ def forecast(people: Mapping[str, int], policy: SendPolicy, limits: Limits, now:
 class _Walk:
     """The state of one forecast while time passes."""
 
-    def __init__(self, people: dict[str, int], policy: SendPolicy, limits: Limits, now: dt.datetime) -> None:
+    def __init__(
+        self,
+        people: dict[str, int],
+        policy: SendPolicy,
+        limits: Limits,
+        now: dt.datetime,
+        past: Sequence[tuple[dt.datetime, int]],
+    ) -> None:
         self.left = {zone: float(number) for zone, number in people.items() if number}
         self.policy, self.limits = policy, limits
         self.start = self.now = now
@@ -66,6 +79,9 @@ class _Walk:
         self.windows = [
             _Window(span, limit) for span, limit in ((HOUR, limits.per_hour), (DAY, limits.per_day)) if limit
         ]
+        for window in self.windows:
+            for moment, number in past:
+                window.add(moment, number)
         self.first_at: dt.datetime | None = None
         self.last_at: dt.datetime | None = None
         self.recent: deque[tuple[dt.datetime, float]] = deque()

@@ -104,10 +104,10 @@ def segment_count(client: Client, node: Node, now: dt.datetime) -> Count:
     return bounded_count(contacts_matching(client, node, now))
 
 
-def segment_sample(client: Client, node: Node, now: dt.datetime, size: int = 10) -> list[Contact]:
-    """Some of the people, newest first; empty when they are too rare to be found within a second."""
+def segment_sample(client: Client, node: Node, now: dt.datetime, size: int = 10) -> list[Contact] | None:
+    """Some of the people, newest first; None when they are too rare to be found within a second."""
     chosen = contacts_matching(client, node, now).order_by("-id")[:size]
-    return within(COUNT_MILLISECONDS, lambda: list(chosen)) or []
+    return within(COUNT_MILLISECONDS, lambda: list(chosen))
 
 
 def within(milliseconds: int, ask: Callable[[], Found]) -> Found | None:

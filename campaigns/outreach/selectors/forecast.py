@@ -8,9 +8,10 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import Count as CountRows
 
-from campaigns.outreach.models import Campaign
-from campaigns.outreach.rules.forecast import Forecast, Limits, forecast
+from campaigns.outreach.models import Campaign, Execution
+from campaigns.outreach.rules.forecast import DAY, Forecast, Limits, forecast
 from campaigns.outreach.selectors.audience import Count, bounded_count, campaign_audience, within
+from campaigns.outreach.selectors.curve import SentCurve
 from campaigns.outreach.selectors.readiness import campaign_senders, usable
 from integrations.registry import manifest_of
 from messaging.kit import fleet
@@ -57,6 +58,16 @@ def campaign_forecast(campaign: Campaign, now: dt.datetime) -> CampaignForecast:
         days_by_limit=-(-audience.number // limits.per_day) if limits.per_day else 0,
         senders=senders,
     )
+
+
+def rest_forecast(execution: Execution, waiting: int, past: SentCurve | None, now: dt.datetime) -> Forecast:
+    """When the `waiting` people of an open run would be done, by its job's present limits, its senders, and what was sent already."""
+    campaign, job = execution.campaign, execution.job
+    senders = tuple(sender for sender in campaign_senders(campaign) if usable(sender))
+    policy = SendPolicy.from_json(job.policy)
+    zone_name = policy.zone_name(agency=settings.TIME_ZONE, client=campaign.client.time_zone)
+    sent = [point for point in past.points if point[0] > now - DAY] if past else []
+    return forecast({zone_name: waiting}, policy, campaign_limits(campaign, senders, now.date()), now, sent)
 
 
 def campaign_limits(campaign: Campaign, senders: tuple[Sender, ...], today: dt.date) -> Limits:

@@ -11,7 +11,10 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from campaigns.outreach.models import Execution
+from campaigns.outreach.selectors.curve import sent_curve
 from campaigns.outreach.selectors.executions import OPEN_EXECUTIONS
+from campaigns.outreach.selectors.forecast import rest_forecast
+from campaigns.outreach.states import ExecutionState
 from messaging.models import SendJob
 from messaging.rules.policy import SendPolicy, job_not_before
 from messaging.selectors.totals import Funnel, funnel
@@ -19,17 +22,18 @@ from messaging.states import Reason, RecipientState
 
 KEEP_SECONDS = 60  # how far back the rate looks
 READ_EVERY = 1  # seconds
+FORESEE_EVERY = 15  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The people of a run, and its pace. `per_second` is over the last minute; `seconds_left` None where nothing moves."""
+    """The people of a run, and its pace. `per_second` is over the last minute. `finish_at` None: ended, paused, or nobody can tell."""
 
     funnel: Funnel
     state: str
     prepared: int  # percent of the contacts looked at while the audience is written; 100 afterwards
     per_second: float
-    seconds_left: float | None
+    finish_at: dt.datetime | None
     opens_at: dt.datetime | None  # while the sending rules of the run keep everybody waiting: until then
 
     @property
@@ -46,33 +50,51 @@ def live_execution(execution_id: int) -> Live:
         cache.set(key, kept, KEEP_SECONDS)
     counts = {(RecipientState(state), Reason(reason)): number for state, reason, number in kept["counts"]}
     found = Funnel(counts)
-    pending = found.of(RecipientState.PENDING, RecipientState.LEASED)
     rate = _rate(kept["marks"])
     return Live(
         funnel=found,
         state=kept["state"],
         prepared=kept["prepared"],
         per_second=rate,
-        seconds_left=pending / rate if rate and kept["prepared"] == 100 else None,
+        finish_at=_at_this_rate(found, rate) if kept["steady"] and rate else kept["finish_at"],
         opens_at=kept["opens_at"],
     )
 
 
+def _at_this_rate(found: Funnel, rate: float) -> dt.datetime:
+    waiting = found.of(RecipientState.PENDING, RecipientState.LEASED)
+    return timezone.now() + min(dt.timedelta(seconds=waiting / rate), dt.timedelta(days=36_500))
+
+
 def _read(execution_id: int, before: Mapping[str, Any]) -> dict[str, Any]:
-    execution = Execution.objects.select_related("job__client").get(pk=execution_id)
+    execution = Execution.objects.select_related("job__client", "campaign__client", "campaign__pool").get(
+        pk=execution_id
+    )
     found = funnel([execution.job_id])
     pending = found.of(RecipientState.PENDING, RecipientState.LEASED)
     now = time.time()
     marks = [mark for mark in before.get("marks", []) if mark[0] > now - KEEP_SECONDS]
     written = execution.job.audience_complete
     share = 100 * execution.prepared_to // execution.audience_to if execution.audience_to else 0
+    going = bool(written and pending and execution.state == ExecutionState.RUNNING)
+    foreseen_at, finish_at = before.get("foreseen_at", 0.0), before.get("finish_at")
+    if going and now > foreseen_at + FORESEE_EVERY:
+        foreseen_at, finish_at = now, _finish(execution, pending)
     return {
+        # Where nothing but the senders' pace limits it, the rate of the last minute tells the end best.
+        "steady": going and not (execution.job.rate_per_hour or execution.job.max_per_day),
+        "foreseen_at": foreseen_at,
+        "finish_at": finish_at if going else None,
         "counts": [(int(state), int(reason), number) for (state, reason), number in found.counts.items()],
         "state": execution.state,
         "opens_at": _opens_at(execution.job) if pending else None,
         "prepared": 100 if written else min(share, 99),
         "marks": [*marks, (now, found.targeted - pending)] if written else [],
     }
+
+
+def _finish(execution: Execution, pending: int) -> dt.datetime | None:
+    return rest_forecast(execution, pending, sent_curve(execution), timezone.now()).finish_at
 
 
 def _opens_at(job: SendJob) -> dt.datetime | None:

@@ -89,8 +89,10 @@
             body.append("csrfmiddlewaretoken", document.querySelector("input[name=csrfmiddlewaretoken]").value);
             body.append("client", document.querySelector("[name=client]")?.value || people.dataset.client);
             body.append("conditions", area.value);
+            people.setAttribute("aria-busy", "true");
             const answer = await fetch(area.dataset.preview, { method: "POST", body });
             if (answer.ok) people.innerHTML = await answer.text();
+            people.removeAttribute("aria-busy");
         }, 400);
     };
     const write = () => {
