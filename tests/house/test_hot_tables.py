@@ -129,7 +129,7 @@ def plain_ids() -> Iterator[str]:
             number = isinstance(field, models.BigIntegerField) or isinstance(
                 getattr(field, "base_field", None), models.BigIntegerField
             )
-            if number and not field.primary_key and field.column.endswith(("_id", "_ids")):
+            if number and not field.primary_key and str(field.column).endswith(("_id", "_ids")):
                 yield f"{model._meta.label}.{field.column}"
 
 
