@@ -2,6 +2,7 @@
 
 import json
 import logging.config
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,6 +185,19 @@ def production_logging(directory: Path) -> Iterator[logging.Logger]:
             handler.close()
     root.handlers[:], level = before
     root.setLevel(level)
+
+
+def test_readable_lines_show_the_traceback_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = logging_settings(level="INFO", json_lines=False)
+    formatter = logging.config.DictConfigurator(settings).configure_formatter(settings["formatters"]["readable"])
+    token = "-".join(("secret", "of", "somebody"))  # so that the lines of this file do not hold it
+    try:
+        raise ValueError(len(token))
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "failed", (), sys.exc_info())
+    line = formatter.format(record)
+    assert "ValueError: 18" in line
+    assert token not in line
 
 
 def test_log_lines_are_json_on_stdout_and_in_a_file_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from agency.models import Client, ClientGrant, User
 from agency.states import Role
+from campaigns.outreach.admin.segments import SegmentForm
 from campaigns.outreach.models import Campaign, Execution, Segment
 from campaigns.outreach.operations.executions import pause_campaign, start_campaign
 from campaigns.outreach.operations.preparing import prepare_execution
@@ -185,6 +186,10 @@ def test_the_people_of_a_run(agency: Agency, browser: Browser, manager: User) ->
     assert other.get(reverse("admin:outreach_execution_csv", args=(execution.pk,))).status_code == 403
     assert other.post(do(execution.campaign, "pause")).status_code == 403
     assert Campaign.objects.get().state == CampaignState.RUNNING
+
+
+def test_a_new_segment_begins_with_everybody() -> None:
+    assert SegmentForm()["conditions"].value() == "{}", "the builder reads an object; null would leave the bare text"
 
 
 def test_segments_are_built_and_shown(agency: Agency, browser: Browser) -> None:

@@ -59,7 +59,11 @@ def running_platform(
                 group.start(f"beat-{number}", beat_command())
             call_canaries()
             wait_until_ready(group, url)
-            yield Platform(url, group, sandbox)
+            try:
+                yield Platform(url, group, sandbox)
+            finally:
+                with contextlib.suppress(OSError):
+                    sandbox.control.hold_webhooks()  # the web process ends first; nobody complains about what it cannot take
 
 
 def forget_messages() -> None:

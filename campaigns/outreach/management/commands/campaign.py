@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from agency.kit.actor import Actor
 from agency.kit.errors import OperationRefused
@@ -43,6 +43,7 @@ class Command(BaseCommand):
             "--client", default="", help="slug of the client, where several have a campaign of that name"
         )
 
+    @no_translations  # half of a line in Portuguese helps nobody; pages are in the reader's language
     def handle(self, *args: Any, **options: Any) -> None:
         """Find, do, tell."""
         campaign = self._find(options["campaign"], options["client"])
