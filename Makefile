@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format faults bench stop lock messages docs
+.PHONY: help setup demo up test lint format faults bench stop lock messages docs screenshots
 
 VENV := .venv
 PYTHONS := python3.11 python3.12 python3.13 python3 python
@@ -13,7 +13,7 @@ STAMP := $(VENV)/requirements.stamp
 SERVERLESS := BATUTA_SERVERS=none
 
 help: ## List every target
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
 
 # A .venv that works and holds these exact requirements is left alone, so a second run costs nothing; the stamp is a copy of
 # what was installed, and not a time, so that switching branches is noticed too.
@@ -105,3 +105,7 @@ docs: setup ## Write what is generated from code: docs/services.md, docs/retenti
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py retention --write
 	$(PYTHON) -m agency.settings.example
 	$(PYTHON) -m tests.house.decision_index
+
+screenshots: setup ## Take the pictures of docs/images from the running platform with demo records (needs Chromium)
+	@$(PYTHON) -m agency.embedded start main
+	@$(PYTHON) -m tests.screenshots $(ARGS)

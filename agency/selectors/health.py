@@ -89,10 +89,12 @@ def check_queues() -> Finding:
         )
     with _redis(settings.REDIS_URL) as client:
         waiting = sum(client.llen(queue) for queue in settings.QUEUES)
-    text = _("%(number)s queues answer, %(waiting)s messages wait") % {
-        "number": len(settings.QUEUES),
-        "waiting": number_format(waiting, force_grouping=True),
-    }
+    words = ngettext(
+        "%(number)s queues answer, %(waiting)s message waits",
+        "%(number)s queues answer, %(waiting)s messages wait",
+        waiting,
+    )
+    text = words % {"number": len(settings.QUEUES), "waiting": number_format(waiting, force_grouping=True)}
     return Finding(Health.OK, text)
 
 

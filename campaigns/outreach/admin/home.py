@@ -173,7 +173,7 @@ def _running(execution: Execution) -> Mover:
         parts.append(_("%(rate)s a second") % {"rate": live["rate"]})
     if live["opens"]:
         parts.append(_("waits until %(opens)s, as its sending rules say") % {"opens": live["opens"]})
-    if live["left"]:
+    if live["left"] and (live["live"].seconds_left or 0) >= 1:
         parts.append(_("about %(left)s left") % {"left": live["left"]})
     paused = execution.state == ExecutionState.PAUSED
     preparing = live["live"].prepared < 100

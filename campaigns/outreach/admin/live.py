@@ -118,7 +118,8 @@ def _percent(count: int, of: int) -> str:
     share = 100 * count / of
     if 0 < share < 0.1:
         return f"< {number_format(0.1, 1)} %"
-    return f"{number_format(share, 1 if share < 10 else 0)} %"
+    digits = 1 if share < 10 else 0
+    return f"{number_format(round(share, digits), digits)} %"  # rounded first: Django cuts digits off
 
 
 def _reasons(live: Live, execution_id: int) -> list[NotSent]:

@@ -1,0 +1,1 @@
+"""`make screenshots`: the pictures of the documentation, taken from the running platform with demo records."""
