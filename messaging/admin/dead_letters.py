@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.words import number
+from integrations.states import InboundState
 from messaging.admin.page import key_in
 from messaging.kit.owners import owners_of
 from messaging.models import DeadLetter
@@ -57,7 +58,7 @@ class DeadLetterAdmin(RecordAdmin):
             "title": _("Dead letters"),
             "lines": lines,
             "next_url": f"?before={following}" if following else "",
-            "events_url": f"{reverse('admin:integrations_inboundevent_changelist')}?state__exact=failed"
+            "events_url": f"{reverse('admin:integrations_inboundevent_changelist')}?state__exact={int(InboundState.FAILED)}"
             if request.user.has_perm(FAILED_EVENTS)
             else "",
         }

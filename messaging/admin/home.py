@@ -3,20 +3,25 @@
 from collections.abc import Iterable
 
 from django.db import models
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agency.admin.words import moment, number
 from agency.kit.home import Mover, Need, Tone, register_movers, register_needs
 from agency.models import User
+from messaging.kit.owners import owners_of
 from messaging.models import ContactImport
 from messaging.selectors.home import failed_imports, moving_imports, rejected_templates, restricted_senders
+from messaging.selectors.recipients import dead_letter_jobs
 from messaging.states import ImportState
+
+NAMED = 2  # jobs that a sentence names
 
 
 def needs(user: User) -> Iterable[Need]:
-    """Senders that were stopped, imports that failed, templates that were refused."""
+    """Senders that were stopped, messages that were given up, imports that failed, templates that were refused."""
     if user.has_perm("messaging.view_sender"):
         for sender in restricted_senders(user):
             yield Need(
@@ -25,6 +30,8 @@ def needs(user: User) -> Iterable[Need]:
                 url=_page(sender),
                 tone=Tone.BROKEN,
             )
+    if user.has_perm("messaging.view_deadletter"):
+        yield from _given_up(user)
     if user.has_perm("messaging.view_contactimport"):
         for record in failed_imports(user, timezone.now()):
             yield Need(
@@ -42,6 +49,22 @@ def needs(user: User) -> Iterable[Need]:
                 url=_page(template),
                 tone=Tone.LOOK,
             )
+
+
+def _given_up(user: User) -> Iterable[Need]:
+    """Dead letters together, from the totals."""
+    jobs = dead_letter_jobs(user)
+    people = sum(found.number for found in jobs)
+    if not people:
+        return
+    words = ngettext("%(number)s message was given up", "%(number)s messages were given up", people)
+    names = [owner.label for owner in owners_of([found.job.pk for found in jobs[:NAMED]]).values()]
+    yield Need(
+        title=words % {"number": number(people)},
+        text=" · ".join([*names, _("every attempt failed; mend the cause, then try them again.")]),
+        url=reverse("admin:messaging_deadletter_changelist"),
+        tone=Tone.LOOK,
+    )
 
 
 def movers(user: User) -> Iterable[Mover]:
@@ -70,11 +93,8 @@ def _import(record: ContactImport) -> Mover:
 
 
 def _page(record: models.Model) -> str:
-    """The record's page, else its client's."""
-    try:
-        return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=(record.pk,))
-    except NoReverseMatch:
-        return reverse("admin:agency_client_changelist")
+    """The record's page."""
+    return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=(record.pk,))
 
 
 register_needs(needs)

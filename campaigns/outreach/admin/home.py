@@ -15,10 +15,8 @@ from agency.models import User
 from campaigns.outreach.admin.live import live_context
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.selectors.home import (
-    GivenUp,
     Week,
     due_campaigns,
-    executions_given_up,
     failed_executions,
     open_executions,
     paused_campaigns,
@@ -26,18 +24,17 @@ from campaigns.outreach.selectors.home import (
 )
 from campaigns.outreach.selectors.readiness import start_problems
 from campaigns.outreach.states import ExecutionState
-from messaging.states import Reason, RecipientState
+from messaging.states import RecipientState
 
 STATE = RecipientState
 AHEAD = dt.timedelta(hours=24)  # how long before its start a campaign that could not start is pointed out
 
 
 def needs(user: User) -> Iterable[Need]:
-    """Runs that failed, campaigns that cannot start when they should, dead letters, campaigns that stand still."""
+    """Runs that failed, campaigns that cannot start when they should, campaigns that stand still."""
     now = timezone.now()
     if user.has_perm("outreach.view_execution"):
         yield from map(_failed, failed_executions(user, now))
-        yield from map(_given_up, executions_given_up(user, now))
     if user.has_perm("outreach.view_campaign"):
         for campaign in due_campaigns(user, now + AHEAD):
             problems = start_problems(campaign, now)
@@ -135,21 +132,6 @@ def _failed(execution: Execution) -> Need:
         url=_execution_url(execution),
         tone=Tone.BROKEN,
         since=execution.finished_at or execution.started_at,
-    )
-
-
-def _given_up(found: GivenUp) -> Need:
-    words = ngettext(
-        "%(campaign)s: %(people)s message was given up",
-        "%(campaign)s: %(people)s messages were given up",
-        found.people,
-    )
-    people = reverse("admin:outreach_execution_people", args=(found.execution.pk,))
-    return Need(
-        title=words % {"campaign": found.execution.campaign, "people": number(found.people)},
-        text=_("Every attempt failed. Look at the reasons; they can be tried again."),
-        url=f"{people}?state={int(STATE.FAILED)}&reason={int(Reason.ATTEMPTS_EXHAUSTED)}",
-        tone=Tone.LOOK,
     )
 
 

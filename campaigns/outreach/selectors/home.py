@@ -3,19 +3,15 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db import connection
-
 from agency.selectors.access import Viewer
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.selectors.executions import OPEN_EXECUTIONS
 from campaigns.outreach.selectors.visible import visible_campaigns, visible_executions
 from campaigns.outreach.states import CampaignState, ExecutionState
 from messaging.selectors.totals import Funnel, funnel
-from messaging.states import Reason, RecipientState
 
 WEEK = dt.timedelta(days=7)
 MOST = 20  # records of one kind
-LOOKED_AT = 200  # newest runs of a week whose dead letters are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +20,6 @@ class Week:
 
     runs: int
     funnel: Funnel
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """A run with people whose message failed in every attempt."""
-
-    execution: Execution
-    people: int
 
 
 def paused_campaigns(user: Viewer) -> list[Campaign]:
@@ -43,21 +31,6 @@ def failed_executions(user: Viewer, now: dt.datetime) -> list[Execution]:
     """Runs of the last week that could not be carried out."""
     failed = visible_executions(user).filter(state=ExecutionState.FAILED, started_at__gte=now - WEEK)
     return list(failed.order_by("-id")[:MOST])
-
-
-def executions_given_up(user: Viewer, now: dt.datetime) -> list[GivenUp]:
-    """Runs of the last week with dead letters, most first."""
-    runs = {
-        run.job_id: run
-        for run in visible_executions(user).filter(started_at__gte=now - WEEK).order_by("-id")[:LOOKED_AT]
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT job_id, number FROM messaging_jobtotal WHERE job_id = ANY(%s) AND state = %s AND reason = %s AND number > 0 "
-            "ORDER BY number DESC LIMIT %s",
-            [list(runs), int(RecipientState.FAILED), int(Reason.ATTEMPTS_EXHAUSTED), MOST],
-        )
-        return [GivenUp(runs[job_id], int(people)) for job_id, people in cursor.fetchall()]
 
 
 def open_executions(user: Viewer) -> list[Execution]:
