@@ -6,7 +6,7 @@ nothing. Permissions (may the person look at this kind of record at all?) are th
 
 from typing import TypeVar
 
-from django.contrib.auth.models import AnonymousUser, Group
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, Q, QuerySet
 from django_celery_results.models import TaskResult
 
@@ -82,11 +82,6 @@ def visible_audit_entries(user: Viewer) -> QuerySet[AuditEntry]:
     if not user.is_active or not user.pk:
         return entries.none()
     return entries.filter(Q(client__in=visible_clients(user)) | Q(user_id=user.pk, client__isnull=True))
-
-
-def visible_roles(user: Viewer) -> QuerySet[Group]:
-    """The role groups, for whoever may see all accounts."""
-    return Group.objects.filter(name__in=Role.values) if sees_everything(user) else Group.objects.none()
 
 
 def visible_task_results(user: Viewer) -> QuerySet[TaskResult]:

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import orjson
 
-MAX_TEXT_CHARACTERS = 2000
-
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -81,14 +80,6 @@ class Phones:
     def message(self, provider_id: str) -> SandboxMessage | None:
         """An accepted message by the id we gave it, while it is remembered."""
         return self._messages.get(provider_id)
-
-    def messages_to(self, address: str) -> Iterator[SandboxMessage]:
-        """What arrived on one address, newest first, while it is remembered."""
-        phone = self._phones.get(address)
-        if phone is not None:
-            for entry in reversed(phone.entries):
-                if isinstance(entry, SandboxMessage):
-                    yield entry
 
     def latest(self, limit: int, search: str = "", service: str = "") -> list[Phone]:
         """The phones with the latest news whose address or texts contain the words, perhaps of one service only."""

@@ -26,7 +26,6 @@ __all__ = [
     "person_values",
 ]
 
-Scalar = str | int | float | bool | None
 Values = Mapping[str, Any]
 
 

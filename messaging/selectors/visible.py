@@ -17,7 +17,6 @@ from messaging.models import (
     Suppression,
     Tag,
     Template,
-    TemplateVersion,
 )
 from messaging.states import Reason, RecipientState
 
@@ -60,11 +59,6 @@ def visible_sender_pools(user: Viewer) -> QuerySet[SenderPool]:
 def visible_templates(user: Viewer) -> QuerySet[Template]:
     """Templates of visible clients, with their current version."""
     return only_visible(Template.objects.select_related("client", "current"), user)
-
-
-def visible_template_versions(user: Viewer) -> QuerySet[TemplateVersion]:
-    """Versions of visible templates."""
-    return only_visible(TemplateVersion.objects.select_related("template"), user, "template__client")
 
 
 def visible_jobs(user: Viewer) -> QuerySet[SendJob]:

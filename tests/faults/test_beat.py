@@ -45,7 +45,6 @@ def sent_ticks(live: Live) -> Counter[int]:
     return Counter(headers["tick"] for headers in live.messages("critical") if headers["task"] == TICK)
 
 
-@pytest.mark.short
 def test_three_beats_one_stopped_one_killed_one_asked_to_stop(live: Live, tmp_path: Path) -> None:
     make_tick()
     with beats(live, tmp_path / "logs", 3) as group:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.selectors.audience import within
-from messaging.selectors.totals import Funnel, funnel
+from messaging.selectors.totals import funnel
 from messaging.states import Reason, RecipientState
 
 SLOW_MILLISECONDS = 1_500
@@ -92,11 +92,6 @@ class Report:
         """Of those delivered."""
         return Rate(self.replied, self.delivered)
 
-    @property
-    def failed_rate(self) -> Rate:
-        """Of those targeted."""
-        return Rate(self.failed, self.targeted)
-
 
 def execution_report(execution: Execution) -> Report:
     """The numbers of one run as of now."""
@@ -106,11 +101,6 @@ def execution_report(execution: Execution) -> Report:
 def campaign_report(campaign: Campaign) -> Report:
     """The numbers of all runs of a campaign together; one person in two runs counts twice."""
     return _report(list(Execution.objects.filter(campaign=campaign).order_by("number")))
-
-
-def live_funnel(execution: Execution) -> Funnel:
-    """Only the totals: cheap enough to be asked once a second."""
-    return funnel([execution.job_id])
 
 
 def _report(executions: Sequence[Execution]) -> Report:
