@@ -45,6 +45,7 @@ def loose_references() -> tuple[Reference, ...]:
     keys = (
         Reference(model._meta.label, field.column, field.related_model._meta.label)
         for model in apps.get_models()
+        if not model._meta.proxy
         for field in model._meta.concrete_fields
         if isinstance(field, models.ForeignKey)
         and not getattr(field, "db_constraint", True)

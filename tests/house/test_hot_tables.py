@@ -139,15 +139,15 @@ def test_every_loose_id_is_looked_through_at_night_or_says_why_not() -> None:
     assert set(NO_REFERENCE) <= set(plain_ids())
 
 
-def test_a_foreign_key_without_constraint_has_no_cascade() -> None:
-    """Django would otherwise delete or look for rows by a column that has no index."""
+def test_a_foreign_key_without_constraint_deletes_nothing() -> None:
+    """A cascade would delete by a column that may have no index; PROTECT is for a column that an index begins with."""
     wrong = [
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()
         for field in model._meta.concrete_fields
         if isinstance(field, models.ForeignKey)
         and not getattr(field, "db_constraint", True)
-        and getattr(field.remote_field, "on_delete", None) is not models.DO_NOTHING
+        and getattr(field.remote_field, "on_delete", None) not in {models.DO_NOTHING, models.PROTECT}
     ]
     assert wrong == []
     assert {field.name for field in Recipient._meta.concrete_fields if field.related_model is Contact} == {"contact"}

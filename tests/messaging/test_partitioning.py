@@ -22,14 +22,7 @@ def scratch(live: Live) -> Iterator[psycopg.Connection]:
 
 
 def fill(copy: psycopg.Connection) -> None:
-    """Nine jobs with ten recipients each, and a delivery report of every one."""
-    copy.execute("SET session_replication_role = replica")  # the jobs' clients do not matter here
-    columns = "client_id, key, kind, priority, channel, state, subject, text, variables, sender_ids, policy, max_attempts, audience_complete, waves_opened"
-    copy.execute(
-        f"INSERT INTO messaging_sendjob (id, {columns}) SELECT g, 1, gen_random_uuid(), 6, 3, 1, 1, '', '', '{{}}', '{{}}', '{{}}', 3, true, 0"
-        " FROM generate_series(1, 9) g"
-    )
-    copy.execute("SET session_replication_role = origin")
+    """Ten recipients of each of nine jobs, and a delivery report of every one. No key asks for the jobs themselves."""
     copy.execute(
         "INSERT INTO messaging_recipient (job_id, contact_id) SELECT 1 + g % 9, 1 + g / 9 FROM generate_series(0, 89) g"
     )
@@ -88,16 +81,12 @@ def test_the_engines_statements_go_on_working(scratch: psycopg.Connection) -> No
     for prefix, boundary in TABLES.values():
         for step in ("promise", "prepare", "swap"):
             run(scratch, f"{prefix}-{step}", boundary)
-    scratch.execute("SET session_replication_role = replica")
-    scratch.execute("UPDATE messaging_sendjob SET id = 1001 WHERE id = 9")
-    scratch.execute("SET session_replication_role = origin")
+    last = int(str(rows(scratch, "SELECT max(id) FROM messaging_recipient")[0][0]))
     again = "INSERT INTO messaging_recipient (job_id, contact_id) VALUES {} ON CONFLICT (job_id, contact_id, step) DO NOTHING"
     assert scratch.execute(again.format("(8, 1), (1001, 1)")).rowcount == 1
     (newest,) = rows(scratch, "SELECT id, tableoid::regclass::text FROM messaging_recipient ORDER BY id DESC LIMIT 1")
-    # 91 was given to the row that was there already.
-    assert newest == (92, "recipient_from_boundary")
-    with pytest.raises(psycopg.errors.ForeignKeyViolation):
-        scratch.execute("INSERT INTO messaging_recipient (job_id, contact_id) VALUES (777, 1)")
+    # One number went to the row that was there already.
+    assert newest == (last + 2, "recipient_from_boundary")
     with pytest.raises(psycopg.errors.CheckViolation, match="no partition"):
         scratch.execute("INSERT INTO messaging_recipient (job_id, contact_id) VALUES (999999, 1)")
     claim = (
