@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from psycopg import sql
 
 from agency.kit.actor import Actor
@@ -178,7 +179,7 @@ def _locked(job_id: int, allowed: Sequence[JobState], verb: str) -> SendJob:
 @transaction.atomic
 def pause_job(*, job_id: int, actor: Actor, why: str = "") -> SendJob:
     """Stop claiming at once; what is in hand is finished. Pausing a paused job changes nothing."""
-    job = _locked(job_id, (JobState.PREPARING, JobState.RUNNING, JobState.PAUSED), _("paused"))
+    job = _locked(job_id, (JobState.PREPARING, JobState.RUNNING, JobState.PAUSED), pgettext("it cannot be …", "paused"))
     if job.state != JobState.PAUSED:
         before, job.state, job.next_wave_at = job.state, JobState.PAUSED, None
         job.save(update_fields=["state", "next_wave_at"])
@@ -197,7 +198,9 @@ def pause_job(*, job_id: int, actor: Actor, why: str = "") -> SendJob:
 @transaction.atomic
 def resume_job(*, job_id: int, actor: Actor) -> SendJob:
     """Go on where the pause began. Resuming a running job changes nothing."""
-    job = _locked(job_id, (JobState.PAUSED, JobState.RUNNING, JobState.PREPARING), _("resumed"))
+    job = _locked(
+        job_id, (JobState.PAUSED, JobState.RUNNING, JobState.PREPARING), pgettext("it cannot be …", "resumed")
+    )
     if job.state == JobState.PAUSED:
         job.state = JobState.RUNNING if job.audience_complete else JobState.PREPARING
         job.save(update_fields=["state"])
@@ -217,7 +220,11 @@ def resume_job(*, job_id: int, actor: Actor) -> SendJob:
 @transaction.atomic
 def cancel_job(*, job_id: int, actor: Actor, why: str = "") -> SendJob:
     """Send nothing more. What was not handed to the provider becomes skipped (cancelled), by a task that the sweep repeats until done."""
-    job = _locked(job_id, (JobState.PREPARING, JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED), _("cancelled"))
+    job = _locked(
+        job_id,
+        (JobState.PREPARING, JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED),
+        pgettext("it cannot be …", "cancelled"),
+    )
     if job.state != JobState.CANCELLED:
         before, job.state, job.next_wave_at = job.state, JobState.CANCELLED, None
         job.save(update_fields=["state", "next_wave_at"])
@@ -280,7 +287,9 @@ def change_job_limits(
     actor: Actor,
 ) -> SendJob:
     """Change how fast, how urgently and by whom a job is sent; the next claim obeys."""
-    job = _locked(job_id, (JobState.PREPARING, JobState.RUNNING, JobState.PAUSED), _("changed"))
+    job = _locked(
+        job_id, (JobState.PREPARING, JobState.RUNNING, JobState.PAUSED), pgettext("it cannot be …", "changed")
+    )
     if not sender_ids:
         raise OperationRefused("no_sender", _("Choose at least one sender."))
     names = ("rate_per_hour", "max_per_day", "priority", "sender_ids")

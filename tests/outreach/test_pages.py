@@ -4,9 +4,11 @@ import datetime as dt
 import html
 import json
 import re
+import time
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
@@ -15,12 +17,15 @@ from agency.models import Client, ClientGrant, User
 from agency.states import Role
 from campaigns.outreach.admin.segments import SegmentForm
 from campaigns.outreach.models import Campaign, Execution, Segment
-from campaigns.outreach.operations.executions import pause_campaign, start_campaign
+from campaigns.outreach.operations.executions import change_campaign_limits, pause_campaign, start_campaign
 from campaigns.outreach.operations.preparing import prepare_execution
 from campaigns.outreach.operations.segments import create_segment
 from campaigns.outreach.selectors.live import live_execution
 from campaigns.outreach.states import CampaignState
-from messaging.models import Recipient, Sender, Tally
+from messaging.limits import limiter
+from messaging.models import Contact, Recipient, Sender, Tally, TemplateVersion
+from messaging.operations.addresses import restrict_sender
+from messaging.operations.leases import settle_expired_leases
 from messaging.states import ChannelKind, Reason, RecipientState
 from tests.outreach.conftest import ACTOR, Agency
 from tests.worlds import make_person
@@ -272,3 +277,63 @@ def test_a_closed_window_is_named(agency: Agency, browser: Browser) -> None:
     prepare_execution(execution_id=execution.pk)
     opening = (today + dt.timedelta(days=3)).strftime("%m/%d/%Y")
     assert f"waits until {opening} midnight" in text(browser.get(change(execution.campaign)))
+
+
+def test_the_message_is_shown_as_a_person_will_see_it(agency: Agency, browser: Browser) -> None:
+    agency.people(1, attributes={"city": "Recife"})
+    other = agency.people(1, name="Bia Rocha", attributes={"city": "Olinda"})[0]
+    campaign = agency.campaign(variables={"offer.name": "bolo"})
+    page = browser.get(change(campaign))
+    assert "As Bia Rocha will see it" in text(page) and "Olá Bia, bolo em Olinda" in text(page)
+    following = re.findall(r'href="(\?person=\d+)#or-message"', page.content.decode())
+    assert "Olá Pessoa, bolo em Recife" in text(browser.get(change(campaign) + following[0]))
+
+    TemplateVersion.objects.update(variables=[])
+    Contact.objects.filter(pk=other.pk).update(attributes={})
+    assert "This person would be skipped: nothing is known for “contact.attributes.city”" in text(
+        browser.get(change(campaign))
+    )
+    reader = Browser()
+    reader.force_login(make_person("rui", Role.READ_ONLY, agency.client, language="en"))
+    masked = text(reader.get(change(campaign) + following[0]))
+    assert "As P. 0. will see it" in masked and "Recife" not in masked
+
+
+def test_a_run_tells_its_curve_its_senders_allowance_and_what_happened(agency: Agency, browser: Browser) -> None:
+    cache.clear()
+    agency.people(3)
+    Sender.objects.filter(pk=agency.sender.pk).update(per_day=1_000)
+    execution = start_campaign(campaign_id=agency.campaign().pk, actor=ACTOR)
+    prepare_execution(execution_id=execution.pk)
+    sent = Recipient.objects.filter(job=execution.job_id).order_by("pk")[:2]
+    hour_ago = timezone.now() - dt.timedelta(minutes=3)
+    Recipient.objects.filter(pk__in=[row.pk for row in sent]).update(state=RecipientState.SENT, sent_at=hour_ago)
+    Tally.objects.create(job_id=execution.job_id, state=RecipientState.PENDING, number=-2)
+    Tally.objects.create(job_id=execution.job_id, state=RecipientState.SENT, number=2)
+    change_campaign_limits(
+        campaign_id=execution.campaign_id, rate_per_hour=60, max_per_day=None, priority=9, actor=ACTOR
+    )
+    last = Recipient.objects.exclude(pk__in=[row.pk for row in sent]).get(job=execution.job_id)
+    Recipient.objects.filter(pk=last.pk).update(
+        state=RecipientState.LEASED,
+        lease=1,
+        sender=agency.sender,
+        leased_until=timezone.now() - dt.timedelta(seconds=1),
+    )
+    assert settle_expired_leases() == {"unknown": 1}
+    restrict_sender(sender_id=agency.sender.pk, why="token expired")
+
+    limiter.rebuild([limiter.PastSends(agency.sender.pk, execution.job_id, int(time.time() * 1000), 2)], [])
+    page = browser.get(change(execution.campaign))
+    shown = text(page)
+    for words in (
+        "by minute, at most 2",
+        "998 of 1,000 in 24 hours",
+        "3 people in run 1",
+        "the system changed its limits: in an hour none → 60, priority 3 → 9",
+        "the system found that a sending process was lost with 1 message in hand: 1 unknown",
+        "the system stopped Recepção: the provider refuses its credentials: token expired",
+        "the system started it (run 1)",
+    ):
+        assert words in shown, words
+    assert page.content.decode().count("<rect") == 8 * 2 + 1  # eight steps of the funnel and one minute

@@ -53,6 +53,8 @@ def bars_of(points: Sequence[tuple[dt.datetime, int]], step: dt.timedelta) -> Ba
     first, last, most = min(counts), max(counts), max(counts.values())
     places = max(round((last - first) / span) + 1, FEWEST)
     width = 100 / places
+    filled = round((last - first) / span) + 1 == places
+    ends = (_moment(first, span), _moment(last, span) if last > first else "")
     return Bars(
         columns=tuple(
             Bar(
@@ -66,8 +68,8 @@ def bars_of(points: Sequence[tuple[dt.datetime, int]], step: dt.timedelta) -> Ba
         ),
         unit={MINUTE: _("by minute"), HOUR: _("by hour"), DAY: _("by day")}[span],
         most=number(most),
-        first=_moment(first, span),
-        last=_moment(last, span) if last > first else "",
+        first=ends[0] if filled or not ends[1] else f"{ends[0]} – {ends[1]}",
+        last=ends[1] if filled else "",
     )
 
 

@@ -49,6 +49,7 @@ class TimelineLine:
     actor: str
     what: str
     why: str
+    fresh: bool  # less than a minute ago
 
 
 def campaign_context(
@@ -84,6 +85,8 @@ def campaign_context(
         context |= {"live_part": live_context(execution.pk), "runs": _runs(campaign)}
         context["live_html"] = render_to_string(TEMPLATE, context["live_part"])
         context |= _run_links(execution, request)
+    if execution is not None and not before:
+        context["targeted"] = number(execution.targeted)
     return context
 
 
@@ -120,8 +123,9 @@ def _audience_sentence(campaign: Campaign) -> str:
 
 def _timeline(campaign: Campaign, senders: Sequence[Sender]) -> list[TimelineLine]:
     names = {sender.pk: sender.name for sender in senders}
+    fresh = timezone.now() - dt.timedelta(minutes=1)
     return [
-        TimelineLine(entry.at, actor_words(entry.actor), history_words(entry, names), entry.why)
+        TimelineLine(entry.at, actor_words(entry.actor), history_words(entry, names), entry.why, entry.at > fresh)
         for entry in campaign_history(campaign, senders)
     ]
 

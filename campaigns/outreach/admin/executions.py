@@ -125,6 +125,7 @@ class ExecutionAdmin(RecordAdmin):
             execution,
             "outreach/people.html",
             rows=rows,
+            see_contacts=request.user.has_perm("messaging.view_contact"),
             next_url=f"?{query.urlencode()}" if len(rows) == PAGE else "",
             first_url="" if not chosen.after else f"?{_without(request, 'after')}",
             chosen=[

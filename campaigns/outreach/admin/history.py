@@ -22,8 +22,8 @@ ACTION_WORDS: Mapping[str, str | Promise] = {
     "resume_campaign": gettext_lazy("resumed it"),
     "cancel_campaign": gettext_lazy("cancelled it"),
     "change_campaign_limits": gettext_lazy("changed its limits"),
-    "finish_campaign": gettext_lazy("a run ended"),
-    "reopen_campaign": gettext_lazy("a run goes on: failed messages are tried again"),
+    "finish_campaign": gettext_lazy("closed a run: everybody has a result"),
+    "reopen_campaign": gettext_lazy("goes on with a run: failed messages are tried again"),
     "miss_slot": gettext_lazy("could not start at the scheduled time"),
     "archive_campaign": gettext_lazy("archived it"),
     "retry_given_up": gettext_lazy("tries the failed messages again"),
@@ -91,12 +91,12 @@ def _start(entry: AuditEntry) -> str:
 
 
 def _lost(entry: AuditEntry) -> str:
-    """“a sending process was lost with 12 messages in hand: 10 unknown, 2 tried again”."""
+    """“found that a sending process was lost with 12 messages in hand: 10 unknown, 2 tried again”."""
     numbers: dict[str, int] = {name: int(value) for name, value in entry.after.items()}
     total = sum(numbers.values())
     said = ngettext(
-        "a sending process was lost with %(number)s message in hand",
-        "a sending process was lost with %(number)s messages in hand",
+        "found that a sending process was lost with %(number)s message in hand",
+        "found that a sending process was lost with %(number)s messages in hand",
         total,
     ) % {"number": number(total)}
     fates = {"unknown": _("unknown"), "pending": _("tried again"), "failed": _("given up")}

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
@@ -91,7 +92,9 @@ def create_campaign(*, order: CampaignOrder, actor: Actor) -> Campaign:
 @transaction.atomic
 def change_campaign(*, campaign_id: int, order: CampaignOrder, actor: Actor) -> Campaign:
     """Change a campaign that is not running; its client stays. Raises `InvalidInput`, or `OperationRefused("wrong_state")`."""
-    campaign = locked_campaign(campaign_id, (CampaignState.DRAFT, CampaignState.SCHEDULED), _("changed"))
+    campaign = locked_campaign(
+        campaign_id, (CampaignState.DRAFT, CampaignState.SCHEDULED), pgettext("it cannot be …", "changed")
+    )
     order = _checked(dataclasses.replace(order, client=campaign.client))
     before = _facts(campaign, order_of(campaign))
     for name in PLAIN_FIELDS:
@@ -121,7 +124,9 @@ def schedule_campaign(
     actor: Actor,
 ) -> Campaign:
     """Let Beat start it: once at `starts_at`, or daily at that time of day on the client's clock until `ends_at`."""
-    campaign = locked_campaign(campaign_id, (CampaignState.DRAFT, CampaignState.SCHEDULED), _("scheduled"))
+    campaign = locked_campaign(
+        campaign_id, (CampaignState.DRAFT, CampaignState.SCHEDULED), pgettext("it cannot be …", "scheduled")
+    )
     now = timezone.now()
     if ends_at is not None and ends_at <= starts_at:
         raise InvalidInput("invalid_end", _("The end is before the start."), field="ends_at")
@@ -152,7 +157,9 @@ def schedule_campaign(
 @transaction.atomic
 def unschedule_campaign(*, campaign_id: int, actor: Actor, why: str = "") -> Campaign:
     """Back to a draft: it will not start by itself."""
-    campaign = locked_campaign(campaign_id, (CampaignState.SCHEDULED,), _("taken off the schedule"))
+    campaign = locked_campaign(
+        campaign_id, (CampaignState.SCHEDULED,), pgettext("it cannot be …", "taken off the schedule")
+    )
     before = _schedule(campaign)
     campaign.state, campaign.next_run_at = CampaignState.DRAFT, None
     campaign.save(update_fields=["state", "next_run_at"])
@@ -172,7 +179,9 @@ def unschedule_campaign(*, campaign_id: int, actor: Actor, why: str = "") -> Cam
 def archive_campaign(*, campaign_id: int, actor: Actor) -> Campaign:
     """Put a finished campaign out of sight; its numbers stay."""
     campaign = locked_campaign(
-        campaign_id, (CampaignState.COMPLETED, CampaignState.CANCELLED, CampaignState.DRAFT), _("archived")
+        campaign_id,
+        (CampaignState.COMPLETED, CampaignState.CANCELLED, CampaignState.DRAFT),
+        pgettext("it cannot be …", "archived"),
     )
     before, campaign.state = campaign.state, CampaignState.ARCHIVED
     campaign.save(update_fields=["state"])

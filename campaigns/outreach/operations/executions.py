@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
@@ -31,7 +32,7 @@ def start_campaign(*, campaign_id: int, actor: Actor, slot: dt.datetime | None =
 
     Starting a slot that was started already returns that execution. Raises `OperationRefused` with the first thing to be mended.
     """
-    campaign = locked_campaign(campaign_id, tuple(CampaignState), _("started"))
+    campaign = locked_campaign(campaign_id, tuple(CampaignState), pgettext("it cannot be …", "started"))
     if slot is not None:
         known = Execution.objects.select_related("job").filter(campaign=campaign, slot=slot).first()
         if known is not None:
@@ -40,7 +41,7 @@ def start_campaign(*, campaign_id: int, actor: Actor, slot: dt.datetime | None =
         raise OperationRefused(
             "wrong_state",
             _("This campaign is %(state)s; it cannot be %(verb)s.")
-            % {"state": campaign.get_state_display(), "verb": _("started")},
+            % {"state": campaign.get_state_display(), "verb": pgettext("it cannot be …", "started")},
         )
     now = timezone.now()
     for problem in start_problems(campaign, now):
@@ -91,7 +92,9 @@ def _job_order(campaign: Campaign) -> JobOrder:
 @transaction.atomic
 def pause_campaign(*, campaign_id: int, actor: Actor, why: str = "") -> Execution:
     """Stop sending at once; what is in a process's hands is finished within seconds. Pausing a paused campaign changes nothing."""
-    campaign = locked_campaign(campaign_id, (CampaignState.RUNNING, CampaignState.PAUSED), _("paused"))
+    campaign = locked_campaign(
+        campaign_id, (CampaignState.RUNNING, CampaignState.PAUSED), pgettext("it cannot be …", "paused")
+    )
     execution = _locked_execution(campaign)
     pause_job(job_id=execution.job_id, actor=actor, why=why)
     if campaign.state != CampaignState.PAUSED:
@@ -103,7 +106,9 @@ def pause_campaign(*, campaign_id: int, actor: Actor, why: str = "") -> Executio
 @transaction.atomic
 def resume_campaign(*, campaign_id: int, actor: Actor) -> Execution:
     """Go on where it was paused. Resuming a running campaign changes nothing."""
-    campaign = locked_campaign(campaign_id, (CampaignState.RUNNING, CampaignState.PAUSED), _("resumed"))
+    campaign = locked_campaign(
+        campaign_id, (CampaignState.RUNNING, CampaignState.PAUSED), pgettext("it cannot be …", "resumed")
+    )
     execution = _locked_execution(campaign)
     job = resume_job(job_id=execution.job_id, actor=actor)
     if campaign.state == CampaignState.PAUSED:
@@ -124,7 +129,7 @@ def cancel_campaign(*, campaign_id: int, actor: Actor, why: str = "") -> Campaig
         CampaignState.PAUSED,
         CampaignState.CANCELLED,
     )
-    campaign = locked_campaign(campaign_id, allowed, _("cancelled"))
+    campaign = locked_campaign(campaign_id, allowed, pgettext("it cannot be …", "cancelled"))
     if campaign.state == CampaignState.CANCELLED:
         return campaign
     before, campaign.state, campaign.next_run_at = campaign.state, CampaignState.CANCELLED, None
@@ -144,7 +149,7 @@ def change_campaign_limits(
 ) -> Campaign:
     """Change how fast and how urgently it is sent, at any time before its end; a running job obeys with its next claim."""
     open_states = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
-    campaign = locked_campaign(campaign_id, open_states, _("changed"))
+    campaign = locked_campaign(campaign_id, open_states, pgettext("it cannot be …", "changed"))
     for name, value in (("rate_per_hour", rate_per_hour), ("max_per_day", max_per_day)):
         if value is not None and not 1 <= value <= 2_000_000_000:
             raise InvalidInput(f"invalid_{name}", _("A limit is at least 1; leave it empty for none."), field=name)
