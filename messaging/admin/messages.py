@@ -7,6 +7,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -36,8 +37,8 @@ class MessageAdmin(RecordAdmin):
 
     visible_to = staticmethod(visible_messages)
     list_select_related = ("client", "contact", "sender")
-    list_display = ("at", "way", "client", "contact", "channel", "begins", "became", "opted_out")
-    list_filter = ("client", "direction", "channel", "opted_out")
+    list_display = ("at", "way", "client", "contact", "channel", "begins", "became", "stop")
+    list_filter = ("client", "direction", "channel")
     search_help_text = _("Number of a message, or a person's as “person 12”")
     fields = (
         "at",
@@ -86,6 +87,11 @@ class MessageAdmin(RecordAdmin):
         """The state of its sending; nothing for an inbound one."""
         sending = getattr(message, "sending", None)
         return (sending.state, sending.get_state_display()) if sending else None
+
+    @display(description=_("asked to stop"), label={"stop": "warning"})
+    def stop(self, message: Message) -> Any:
+        """Whether these words ended it all."""
+        return ("stop", gettext("yes")) if message.opted_out else None
 
     @admin.display(description=_("sending"))
     def sending_link(self, message: Message) -> str:

@@ -35,8 +35,12 @@ class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "typing": gettext_lazy("Show “typing …” before a reply to one person; never in mass sends."),
         }
 
-    def validate_unique(self) -> None:
+    def _get_validation_exclusions(self) -> set[str]:
         """The operation decides on the address in its normal form."""
+        return {
+            *super()._get_validation_exclusions(),  # type: ignore[misc]  # Django's own, untyped
+            "address",
+        }
 
 
 class WhyForm(ButtonForm):

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agency.admin.words import Tone, duration, number
 from messaging.admin.words import CHECK_TONES, CHECK_WORDS, SENDER_TONES
@@ -70,7 +71,7 @@ def sender_context(sender: Sender, request: HttpRequest) -> dict[str, Any]:
         ),
         "tone": SENDER_TONES[sender.state],
         "allowance": allowance,
-        "headline": now_sentence(allowance) if allowance else "",
+        "headline": _headline(allowance) if allowance else "",
         "spans": span_lines(allowance) if allowance else [],
         "rests": _rests(allowance) if allowance else "",
         "steps": _steps(sender, today),
@@ -84,12 +85,19 @@ def sender_context(sender: Sender, request: HttpRequest) -> dict[str, Any]:
 def now_sentence(allowance: Allowance) -> str:
     """What the engine would grant it now, in a few words."""
     if not allowance.sends:
-        return _("nothing: it is not in use")
+        return _("nothing: it does not send")
     if allowance.now is None:
         return _("as fast as it goes")
     if allowance.now == 0:
         return _("nothing now")
     return _("%(number)s in 5 seconds") % {"number": number(allowance.now)}
+
+
+def _headline(allowance: Allowance) -> str:
+    if allowance.sends and allowance.now:
+        words = ngettext("%(number)s message in 5 seconds", "%(number)s messages in 5 seconds", allowance.now)
+        return words % {"number": number(allowance.now)}
+    return now_sentence(allowance)
 
 
 def day_sentence(allowance: Allowance) -> str:

@@ -38,8 +38,12 @@ class SenderPoolForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
                 lambda sender: f"{sender.name} ({sender.client}, {sender.get_channel_display()})"
             )
 
-    def validate_unique(self) -> None:
+    def _get_validation_exclusions(self) -> set[str]:
         """The operation refuses a second pool of the same name."""
+        return {
+            *super()._get_validation_exclusions(),  # type: ignore[misc]  # Django's own, untyped
+            "name",
+        }
 
 
 @admin.register(SenderPool)

@@ -92,8 +92,12 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         for name in self.declared_fields:
             dress(self.fields[name])
 
-    def validate_unique(self) -> None:
+    def _get_validation_exclusions(self) -> set[str]:
         """The operation refuses a second template of the same name."""
+        return {
+            *super()._get_validation_exclusions(),  # type: ignore[misc]  # Django's own, untyped
+            "name",
+        }
 
     def clean_variable_lines(self) -> tuple[Variable, ...]:
         """The declarations as the renderer takes them."""

@@ -63,14 +63,14 @@ def create_sender(*, order: SenderOrder, actor: Actor) -> Sender:
     if manifest is None or order.channel.name.lower() not in manifest.channels:
         text = _("The service of this connection does not send by %(channel)s.") % {"channel": order.channel.label}
         raise InvalidInput("wrong_channel", text, "channel")
-    address = _address(order.channel, order.address)
+    name, address = _name(order.name), _address(order.channel, order.address)
     if Sender.objects.filter(connection=order.connection, address=address).exists():
         raise InvalidInput("sender_exists", _("This connection has a sender with this address already."), "address")
     sender = Sender.objects.create(
         client=order.client,
         connection=order.connection,
         channel=order.channel,
-        name=_name(order.name),
+        name=name,
         address=address,
         portfolio=order.portfolio.strip(),
         dkim_selector=_selector(order.dkim_selector),

@@ -37,7 +37,8 @@ class Finding:
 
 def mail_domain(address: str) -> str:
     """The domain of a sender's address ("Name <a@b>" or "a@b"), in lower case; empty when there is none."""
-    return parseaddr(address)[1].rpartition("@")[2].lower().rstrip(".")
+    _local, at, domain = parseaddr(address)[1].rpartition("@")
+    return domain.lower().rstrip(".") if at else ""
 
 
 def spf_names(domains: tuple[str, ...], txt: TxtRecords) -> list[str]:

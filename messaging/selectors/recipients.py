@@ -14,7 +14,7 @@ from messaging.selectors.visible import visible_jobs
 from messaging.states import RecipientState
 
 PAGE = 50
-LOOK = 200_000  # rows of a job that one page looks through for a rare state before it shows what it has
+LOOK = 100_000  # rows of a job that one page looks through for a rare state before it shows what it has
 RECENT_JOBS = 2_000  # of a client, in which a person's recipients are looked for
 REPORT_DAYS = 31  # how long after sending a provider's reports are looked for
 
