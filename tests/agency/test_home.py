@@ -1,5 +1,6 @@
 """The home page: each line for whoever may see it, numbers from totals, a part that breaks harms nothing else."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -115,13 +116,17 @@ def test_numbers_come_from_totals_and_say_what_they_are_of(troubled: World) -> N
         assert words in page, words
 
 
-def test_what_runs_has_a_bar_and_what_is_due_a_time(troubled: World) -> None:
+def test_what_runs_has_a_bar_and_what_is_due_a_time(troubled: World, monkeypatch: pytest.MonkeyPatch) -> None:
     Execution.objects.update(state=ExecutionState.RUNNING)
     SendJob.objects.update(audience_complete=True)
     JobTotal.objects.create(job_id=troubled.execution.job_id, state=RecipientState.PENDING, number=1_234)
     ContactImport.objects.update(state=ImportState.RUNNING, percent=43, rows=41_000)
     director = make_person("dora", Role.DIRECTOR)
-    page = page_of(director, "/admin/home/moving/")
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.outreach.selectors.live._rate", lambda marks: 20.0)
+        page = page_of(director, "/admin/home/moving/")
+    assert "20 a second" in page
+    assert re.search(r"about \d+ seconds left", page)
     assert 'value="50.0" aria-label="Zanzibar campaign"' in page
     assert "1,234 of 2,468 people" in page
     assert 'value="43" aria-label="Import of Zanzibar.csv"' in page

@@ -66,7 +66,7 @@ def _look_at_file(page: Page, shown: Shown) -> None:
     page.select_option("select[name=client]", str(shown.client_id))
     page.set_input_files("input[type=file]", shown.leads)
     page.click("#import-upload button[type=submit]")
-    page.wait_for_url("**/columns/**")
+    page.wait_for_url("**/contactimport/*/change/")
 
 
 def _start(page: Page, shown: Shown) -> None:

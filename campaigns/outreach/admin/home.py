@@ -9,10 +9,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from agency.admin.words import number, percent
+from agency.admin.words import duration, moment, number, percent
 from agency.kit.home import Figure, Mover, Need, Tone, register_figures, register_movers, register_needs
 from agency.models import User
-from campaigns.outreach.admin.live import live_context
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.selectors.home import (
     Week,
@@ -22,6 +21,7 @@ from campaigns.outreach.selectors.home import (
     paused_campaigns,
     two_weeks,
 )
+from campaigns.outreach.selectors.live import live_execution
 from campaigns.outreach.selectors.readiness import start_problems
 from campaigns.outreach.states import ExecutionState
 from messaging.states import RecipientState
@@ -145,27 +145,26 @@ def _cannot_start(campaign: Campaign, problem: str) -> Need:
 
 
 def _running(execution: Execution) -> Mover:
-    live = live_context(execution.pk)
-    parts = [
-        str(execution.campaign.client),
-        str(live["state_label"]),
-        _("%(done)s of %(targeted)s people") % {"done": live["done"], "targeted": live["targeted"]},
-    ]
-    if live["rate"]:
-        parts.append(_("%(rate)s a second") % {"rate": live["rate"]})
-    if live["opens"]:
-        parts.append(_("waits until %(opens)s, as its sending rules say") % {"opens": live["opens"]})
-    if live["left"] and (live["live"].seconds_left or 0) >= 1:
-        parts.append(_("about %(left)s left") % {"left": live["left"]})
+    live = live_execution(execution.pk)
+    targeted = live.funnel.targeted
+    done = targeted - live.funnel.of(STATE.PENDING, STATE.LEASED)
+    parts = [str(execution.campaign.client), str(ExecutionState(live.state).label)]
+    parts.append(_("%(done)s of %(targeted)s people") % {"done": number(done), "targeted": number(targeted)})
+    if live.per_second >= 1:
+        parts.append(_("%(rate)s a second") % {"rate": number(round(live.per_second))})
+    if live.opens_at:
+        parts.append(_("waits until %(opens)s, as its sending rules say") % {"opens": moment(live.opens_at)})
+    left = (live.finish_at - timezone.now()).total_seconds() if live.finish_at else 0
+    if left >= 1:
+        parts.append(_("about %(left)s left") % {"left": duration(left)})
     paused = execution.state == ExecutionState.PAUSED
-    preparing = live["live"].prepared < 100
     return Mover(
         title=execution.campaign.name,
         text=" · ".join(parts),
         url=_campaign_url(execution.campaign),
         tone=Tone.LOOK if paused else Tone.MOVING,
         icon="pause_circle" if paused else "play_circle",
-        percent=live["live"].prepared if preparing else live["percent"],
+        percent=live.prepared if live.prepared < 100 else 100 * done / max(targeted, 1),
     )
 
 
