@@ -85,7 +85,6 @@ class ContactImportAdmin(RecordAdmin):
         "rows_read",
         "created_rows",
         "updated_rows",
-        "unchanged_rows",
         "rejected_rows",
         "created_by",
         "uploaded",
@@ -131,11 +130,6 @@ class ContactImportAdmin(RecordAdmin):
     def updated_rows(self, record: ContactImport) -> str:
         """Contacts changed."""
         return number(record.updated)
-
-    @admin.display(description=gettext_lazy("as they were"))
-    def unchanged_rows(self, record: ContactImport) -> str:
-        """Contacts that the file told nothing new of."""
-        return number(record.unchanged)
 
     @admin.display(description=gettext_lazy("rejected"))
     def rejected_rows(self, record: ContactImport) -> str:

@@ -34,7 +34,7 @@ def visible_tags(user: Viewer) -> QuerySet[Tag]:
 
 def visible_consents(user: Viewer) -> QuerySet[Consent]:
     """Consents of visible contacts."""
-    return only_visible(Consent.objects.select_related("contact"), user, "contact__client")
+    return only_visible(Consent.objects.select_related("contact__client"), user, "contact__client")
 
 
 def visible_suppressions(user: Viewer) -> QuerySet[Suppression]:

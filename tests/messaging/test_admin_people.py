@@ -133,6 +133,22 @@ def test_people_are_found_by_what_an_index_answers(aurora: Client, browser: Brow
     assert "M. S." in page and "Souza" not in page and "98765" not in page
 
 
+@pytest.mark.parametrize("record", ["contact", "consent", "suppression", "tag", "contactimport"])
+def test_lists_ask_a_bounded_number_of_questions(
+    aurora: Client, browser: Browser, record: str, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(12):
+        contact = make_contact(aurora, name=f"Pessoa {number}", email=f"p{number}@x.com")
+        Consent.objects.create(
+            contact=contact, channel=2, state=ConsentState.GRANTED, source="x", recorded_at="2026-01-01T00:00Z"
+        )
+        Suppression.objects.create(client=aurora, channel=2, address=f"s{number}@x.com", reason="manual")
+        Tag.objects.create(client=aurora, name=f"tag {number}")
+        ContactImport.objects.create(client=aurora, file_name=f"f{number}.csv", stored_path="", created_by=None)
+    with django_assert_max_num_queries(24):
+        assert "12 records" in text(browser.get(reverse(f"admin:messaging_{record}_changelist")))
+
+
 def test_the_file_of_people_is_noted_and_harmless(aurora: Client, browser: Browser, manager: User) -> None:
     make_contact(aurora, name="=cmd()", phone="+5511987654321", tags=["vip"], attributes={"cidade": "Recife"})
     make_contact(aurora, name="Bia", email="bia@x.com")
