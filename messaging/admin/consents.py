@@ -7,11 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.words import Tone
+from messaging.admin.words import labels
 from messaging.models import Consent
 from messaging.selectors.visible import visible_consents
 from messaging.states import ConsentState
 
-STATE_LABELS = {ConsentState.GRANTED.label: "success", ConsentState.WITHDRAWN.label: "warning"}
+TONES = {ConsentState.GRANTED: Tone("done", "check_circle"), ConsentState.WITHDRAWN: Tone("look", "block")}
 
 
 @admin.register(Consent)
@@ -32,10 +34,10 @@ class ConsentAdmin(RecordAdmin):
         "history": PERSONAL,
     }
 
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, consent: Consent) -> str:
+    @display(description=_("state"), ordering="state", label=labels(TONES))
+    def state_label(self, consent: Consent) -> tuple[int, str]:
         """The state, coloured by meaning."""
-        return consent.get_state_display()
+        return consent.state, consent.get_state_display()
 
     @admin.display(description=_("client"))
     def client(self, consent: Consent) -> str:

@@ -1,7 +1,6 @@
 """What the page of a person shows: who, where they may be written to, what they said, what went to and fro."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +10,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from agency.admin.base import PERSONAL
+from agency.admin.words import Tone
 from agency.rules.masking import HIDDEN, masked
+from messaging.admin.words import RECIPIENT_TONES
 from messaging.models import Consent, Contact
 from messaging.selectors.contact_history import ChannelFacts, Passed, channel_facts, contact_timeline
-from messaging.states import ConsentState, Direction, Reason, RecipientState
-
-STATE_TONES: Mapping[RecipientState, tuple[str, str]] = {
-    RecipientState.PENDING: ("waiting", "schedule"),
-    RecipientState.LEASED: ("moving", "sync"),
-    RecipientState.UNKNOWN: ("look", "help"),
-    RecipientState.SENT: ("moving", "check"),
-    RecipientState.DELIVERED: ("done", "done_all"),
-    RecipientState.READ: ("done", "visibility"),
-    RecipientState.REPLIED: ("done", "reply"),
-    RecipientState.COMPLETED: ("done", "task_alt"),
-    RecipientState.SKIPPED: ("look", "block"),
-    RecipientState.FAILED: ("broken", "error"),
-}
+from messaging.states import ConsentState, Direction, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +146,7 @@ def _proof(proof: Any, *, personal: bool) -> list[tuple[str, str]]:
 
 
 def _passed(item: Passed, *, personal: bool) -> dict[str, Any]:
-    tone, icon = STATE_TONES[item.state] if item.state is not None else ("", "")
+    tone = RECIPIENT_TONES[item.state] if item.state is not None else Tone("", "")
     return {
         "at": item.at,
         "ours": item.direction is Direction.OUTBOUND,
@@ -167,8 +155,8 @@ def _passed(item: Passed, *, personal: bool) -> dict[str, Any]:
         "text": item.text if personal or not item.text else HIDDEN,
         "template": item.template,
         "state": item.state.label if item.state is not None else "",
-        "tone": tone,
-        "icon": icon,
+        "tone": tone.name,
+        "icon": tone.icon,
         "reason": item.reason.label if item.reason is not Reason.NONE else "",
         "code": item.code,
         "asked_to_stop": item.asked_to_stop,

@@ -6,6 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
+from agency.admin.words import number
 from agency.rules.masking import masked
 from messaging.admin.import_words import (
     FIELD_WORDS,
@@ -17,7 +18,6 @@ from messaging.admin.import_words import (
     duration,
     form_sentence,
     looked_sentence,
-    number,
     reading_table,
     reason_lines,
     result_lines,
@@ -74,13 +74,13 @@ def columns_context(
 def live_context(record: ContactImport) -> dict[str, Any]:
     """The moving part, and the result once there is one."""
     state = ImportState(record.state)
-    tone, icon = TONES[state]
+    tone = TONES[state]
     left = seconds_left(record)
     return {
         "record": record,
         "moving": state in (ImportState.WAITING, ImportState.RUNNING),
-        "tone": tone,
-        "icon": icon,
+        "tone": tone.name,
+        "icon": tone.icon,
         "rows_read": number(record.rows),
         "rate": number(record.rows_per_second) if record.rows_per_second else "",
         "left": duration(left) if left else "",

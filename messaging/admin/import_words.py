@@ -9,11 +9,11 @@ from typing import Any
 from django.http import QueryDict
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from agency.admin.words import Tone, number
 from messaging.imports.looking import FileLook, LookedRow
 from messaging.imports.normalising import CONSENT_COLUMNS
 from messaging.models import ContactImport
@@ -93,18 +93,13 @@ SHOWN_FIELDS: Mapping[str, Words] = {
     "tags": gettext_lazy("Tags"),
     **{column: FIELD_WORDS[ColumnField(column)] for column in CONSENT_COLUMNS.values()},
 }
-TONES = {
-    ImportState.DRAFT: ("waiting", "edit_note"),
-    ImportState.WAITING: ("moving", "hourglass_top"),
-    ImportState.RUNNING: ("moving", "sync"),
-    ImportState.DONE: ("done", "check_circle"),
-    ImportState.FAILED: ("broken", "error"),
+TONES: Mapping[str, Tone] = {
+    ImportState.DRAFT: Tone("waiting", "edit_note"),
+    ImportState.WAITING: Tone("moving", "hourglass_top"),
+    ImportState.RUNNING: Tone("moving", "sync"),
+    ImportState.DONE: Tone("done", "check_circle"),
+    ImportState.FAILED: Tone("broken", "error"),
 }
-
-
-def number(value: int) -> str:
-    """A whole number as the reader writes it."""
-    return str(number_format(value, force_grouping=True))
 
 
 @dataclass(frozen=True, slots=True)

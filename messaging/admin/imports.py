@@ -20,13 +20,15 @@ from unfold.enums import ActionVariant
 from agency.admin.base import PERSONAL, RecordAdmin, actor_of, signed_in
 from agency.admin.buttons import ButtonForm, OperationButton
 from agency.admin.downloads import csv_response
+from agency.admin.words import number
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.models import Client
 from agency.rules.roles import IMPORT_CONTACTS
 from agency.selectors.access import visible_clients
 from messaging.admin.import_page import columns_context, live_context, look_at, preview_context, result_context
-from messaging.admin.import_words import mapping_from, number
+from messaging.admin.import_words import TONES, mapping_from
+from messaging.admin.words import labels
 from messaging.imports.rows import UnreadableFile
 from messaging.models import ContactImport
 from messaging.operations.bulk_reads import note_bulk_read
@@ -35,14 +37,6 @@ from messaging.operations.imports import store_upload
 from messaging.selectors.imports import may_discard, may_start
 from messaging.selectors.visible import visible_imports
 from messaging.states import ImportState
-
-STATE_LABELS = {
-    ImportState.RUNNING.label: "info",
-    ImportState.WAITING.label: "info",
-    ImportState.DONE.label: "success",
-    ImportState.FAILED.label: "danger",
-}
-
 
 PIECE = 256 * 1024  # bytes of a file sent at a time
 
@@ -104,10 +98,10 @@ class ContactImportAdmin(RecordAdmin):
     )
 
     # The list ---------------------------------------------------------------------------------------------------------
-    @display(description=gettext_lazy("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, record: ContactImport) -> str:
+    @display(description=gettext_lazy("state"), ordering="state", label=labels(TONES))
+    def state_label(self, record: ContactImport) -> tuple[str, str]:
         """The state, coloured by meaning."""
-        return record.get_state_display()
+        return record.state, record.get_state_display()
 
     @admin.display(description=gettext_lazy("rows"))
     def rows_read(self, record: ContactImport) -> str:

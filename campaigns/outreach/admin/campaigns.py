@@ -25,10 +25,11 @@ from campaigns.outreach.states import CampaignState
 from messaging.models import Sender, SenderPool, Template
 from messaging.selectors.visible import visible_sender_pools, visible_senders, visible_templates
 
-STATE_LABELS = {
-    CampaignState.RUNNING.label: "info",
-    CampaignState.COMPLETED.label: "success",
-    CampaignState.PAUSED.label: "warning",
+STATE_LABELS: Mapping[str, str] = {
+    **dict.fromkeys(CampaignState, "default"),
+    CampaignState.RUNNING: "info",
+    CampaignState.COMPLETED: "success",
+    CampaignState.PAUSED: "warning",
 }
 EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
@@ -80,9 +81,9 @@ class CampaignAdmin(RecordAdmin):
         return found | models.Q(pk=int(text)) if text.isdecimal() and len(text) < 19 else found
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, campaign: Campaign) -> str:
+    def state_label(self, campaign: Campaign) -> tuple[str, str]:
         """The state, coloured by meaning."""
-        return campaign.get_state_display()
+        return campaign.state, campaign.get_state_display()
 
     @admin.display(description=_("audience"))
     def segment_name(self, campaign: Campaign) -> str:

@@ -1,6 +1,6 @@
 """Runs: how each went, its people with the reason for each non-send, and the file of them."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -26,12 +26,13 @@ from campaigns.outreach.selectors.visible import visible_executions
 from campaigns.outreach.states import ExecutionState
 from messaging.states import Reason, RecipientState
 
-STATE_LABELS = {
-    ExecutionState.RUNNING.label: "info",
-    ExecutionState.PREPARING.label: "info",
-    ExecutionState.COMPLETED.label: "success",
-    ExecutionState.PAUSED.label: "warning",
-    ExecutionState.FAILED.label: "danger",
+STATE_LABELS: Mapping[str, str] = {
+    **dict.fromkeys(ExecutionState, "default"),
+    ExecutionState.RUNNING: "info",
+    ExecutionState.PREPARING: "info",
+    ExecutionState.COMPLETED: "success",
+    ExecutionState.PAUSED: "warning",
+    ExecutionState.FAILED: "danger",
 }
 MAX_ATTRIBUTES = 20
 
@@ -46,9 +47,9 @@ class ExecutionAdmin(RecordAdmin):
     list_filter = ("state",)
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, execution: Execution) -> str:
+    def state_label(self, execution: Execution) -> tuple[str, str]:
         """The state, coloured by meaning."""
-        return execution.get_state_display()
+        return execution.state, execution.get_state_display()
 
     @admin.display(description=_("client"))
     def client(self, execution: Execution) -> str:
