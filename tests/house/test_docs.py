@@ -16,9 +16,7 @@ ROOT = Path(settings.BASE_DIR)
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN_BY = {
     "docs/performance.md": "make bench",
-    "docs/partitioning.md": "the page on hot tables",
     "benchmarks/results.json": "make bench",
-    "docs/images/campaign-running.png": "make screenshots",
 }
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
