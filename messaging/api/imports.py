@@ -15,6 +15,7 @@ from agency.api.problems import ApiProblem
 from agency.rules.roles import IMPORT_CONTACTS, PERSONAL_DATA
 from messaging.api.fields import RecordId, Short, Slug
 from messaging.models import ContactImport
+from messaging.operations.bulk_reads import note_bulk_read
 from messaging.operations.imports import create_import, store_upload
 from messaging.selectors.visible import visible_imports
 
@@ -134,4 +135,11 @@ def rejected_rows(request: HttpRequest, import_id: RecordId) -> FileResponse:
     path = Path(record.rejected_path)
     if not record.rejected_path or not path.is_file():
         raise Http404
+    note_bulk_read(
+        subject=record,
+        client=record.client,
+        what="rejected_rows",
+        details={"rows": record.rejected},
+        actor=actor_of_token(request),
+    )
     return FileResponse(path.open("rb"), as_attachment=True, filename="rejected.csv", content_type="text/csv")

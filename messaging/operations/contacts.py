@@ -66,9 +66,11 @@ def suppress_address(
 ) -> Suppression:
     """Never write to this address of the client's channel again; what is queued for it is skipped at once.
 
-    Raises InvalidInput for what is no address. An address that is suppressed already stays as it is.
+    A WhatsApp person without a visible phone is named by the user id. Raises InvalidInput for what is no address.
+    An address that is suppressed already stays as it is.
     """
-    normal = normal_address(channel, address, client.country)
+    is_id = channel is ChannelKind.WHATSAPP and Contact.objects.filter(client=client, whatsapp_id=address).exists()
+    normal = address if is_id else normal_address(channel, address, client.country)
     if suppress_addresses(
         client_id=client.pk, channel=channel, addresses=[(normal, reason.value)], source=actor.label[:200]
     ):

@@ -255,6 +255,13 @@ def test_the_page_of_a_person_answers_at_a_glance(aurora: Client, browser: Brows
     assert Recipient.objects.count() == 2
 
 
+def test_a_whatsapp_person_without_a_phone_is_suppressed(aurora: Client, browser: Browser) -> None:
+    contact = make_contact(aurora, name="Lia", whatsapp_id="BR.1234567890")
+    assert browser.post(do(contact, "suppress"), {"channel": "1", "reason": "opted_out", "why": ""}).status_code == 302
+    assert Suppression.objects.get().address == "BR.1234567890"
+    assert "WhatsApp BR.1234567890 block never suppressed: asked to stop" in text(browser.get(change(contact)))
+
+
 def test_an_address_is_suppressed_by_hand(aurora: Client, browser: Browser) -> None:
     add = reverse("admin:messaging_suppression_add")
     form = {"client": aurora.pk, "channel": "1", "address": "11 98765-4321", "reason": "opted_out", "why": ""}
