@@ -12,7 +12,7 @@ from rich.console import Console
 from agency.processes import PortInUse
 from campaigns.outreach.demo.platform import PlatformNotReady, running_platform
 from campaigns.outreach.demo.records import end_earlier_demos
-from campaigns.outreach.demo.show import MAX_UNKNOWN, PEOPLE, Show
+from campaigns.outreach.demo.show import CAMPAIGN_SECONDS, MAX_UNKNOWN, PEOPLE, Show
 from integrations.sandbox.runner import SandboxDidNotStart
 
 
@@ -46,6 +46,10 @@ class Command(BaseCommand):
         show.say(
             f"Done in {(datetime.now(UTC) - begun).total_seconds():.0f} s; the campaign took {result.campaign_seconds:.0f} s."
         )
+        if not result.finished:
+            raise CommandError(
+                f"the campaign did not end within {CAMPAIGN_SECONDS} s; is this machine busy with other work?"
+            )
         if not result.passed:
             raise CommandError(
                 f"the demo did not pass: everybody must be final, nothing lost or twice, and at most {MAX_UNKNOWN} unknown"
