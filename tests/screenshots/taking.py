@@ -18,7 +18,7 @@ IMAGES = Path(settings.BASE_DIR) / "docs" / "images"
 WORK = Path(settings.BASE_DIR) / ".batuta" / "screenshots"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 MOST_BYTES = 200_000
-COLOURS = 160
+COLOURS = 255
 PAUSE = 1_200  # milliseconds for parts that load after the page
 TALLEST = 1_500  # pixels; a longer page is cut
 
@@ -170,7 +170,12 @@ def _take(browser: Browser, platform: Platform, shown: Shown, picture: Picture, 
 def _keep(taken: Path, kept: Path) -> int:
     """Fewer colours and bytes. Raises ValueError when it is still too large."""
     with Image.open(taken) as image:
-        few = image.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(
+            COLOURS,
+            method=Image.Quantize.MAXCOVERAGE,
+            kmeans=1,
+            dither=Image.Dither.NONE,  # keeps rare colours: a state's dot
+        )
     few.save(kept, optimize=True)
     size = kept.stat().st_size
     if size > MOST_BYTES:
