@@ -1,6 +1,7 @@
 """How many messages a run sent, minute by minute or hour by hour: counted from its rows, kept for a while, so that a page may ask often."""
 
 import datetime as dt
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from campaigns.outreach.selectors.audience import within
 COUNT_MILLISECONDS = 1_500
 FRESH_SECONDS = 10  # while the run goes on
 KEPT_SECONDS = 300  # afterwards, and where counting took too long
+REST = 40  # counting costs at most a fortieth of the database's time: what took a second is not asked again for forty
 FINE_FOR = dt.timedelta(hours=2)
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 
@@ -36,15 +38,17 @@ class SentCurve:
 
 
 def sent_curve(execution: Execution) -> SentCurve | None:
-    """The curve as of the last ten seconds; None where the rows cannot be counted within two seconds."""
+    """The curve as of some seconds ago; None where its rows cannot be counted within two seconds."""
     key = f"outreach:curve:{execution.pk}"
     kept: dict[str, Any] | None = cache.get(key)
     if kept is None:
         end = execution.finished_at or timezone.now()
         step = MINUTE if end - execution.started_at <= FINE_FOR else HOUR
+        begun = time.monotonic()
         points = within(COUNT_MILLISECONDS, lambda: _count(execution.job_id, step))
+        fresh = max(FRESH_SECONDS, REST * (time.monotonic() - begun))
         kept = {"step": step, "points": points}
-        cache.set(key, kept, FRESH_SECONDS if points is not None and execution.finished_at is None else KEPT_SECONDS)
+        cache.set(key, kept, fresh if points is not None and execution.finished_at is None else KEPT_SECONDS)
     return None if kept["points"] is None else SentCurve(kept["step"], kept["points"])
 
 
