@@ -38,7 +38,8 @@ class AgencyConfig(AppConfig):
         for name, (ready, title, needs) in CHECKS.items():
             check = import_string(f"agency.selectors.health.check_{name}")
             register_check(name, check, ready=ready, title=title, needs=needs)
-        register_check("references", import_string("agency.selectors.references.check_references"))
+        check_references = import_string("agency.selectors.references.check_references")
+        register_check("references", check_references, needs=("database",))
         register_source(import_string("agency.selectors.health.queue_gauges"))
         declare_retention(
             "answers",

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import Client as Browser
 from django.utils import translation
+from django.utils import translation
 
 from agency.kit import health as kit_health
 from agency.kit import metrics
@@ -74,12 +75,13 @@ def test_a_server_that_does_not_answer_is_named_once(settings: Any, monkeypatch:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     nowhere = {"host": "127.0.0.1", "port": "1", "dbname": "none"}
     monkeypatch.setattr(connections["default"], "get_connection_params", lambda: nowhere)
-    found = run_checks()
+    with translation.override("en"):
+        found = run_checks()
     assert (found["database"].health, found["redis"].health) == (Health.FAILED, Health.FAILED)
     assert found["database"].todo == "Start PostgreSQL, or correct DATABASE_URL (on your own machine: unset it)."
     assert found["redis"].todo == "Start Valkey, or correct REDIS_URL (on your own machine: unset it)."
     without = {name for name, finding in found.items() if finding.text.startswith("not looked at without")}
-    assert without == {"queues", "workers", "migrations", "clock", "webhooks", "beat", "schedules"}
+    assert without == {"queues", "workers", "migrations", "clock", "webhooks", "beat", "schedules", "references"}
     assert found["clock"] == Finding(Health.FAILED, "not looked at without database, redis")
 
 
