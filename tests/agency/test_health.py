@@ -14,7 +14,6 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import Client as Browser
 from django.utils import translation
-from django.utils import translation
 
 from agency.kit import health as kit_health
 from agency.kit import metrics
