@@ -6,7 +6,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from agency.admin.words import moment, number
 from agency.kit.home import Mover, Need, Tone, register_movers, register_needs
@@ -18,6 +18,8 @@ from messaging.selectors.recipients import dead_letter_jobs
 from messaging.states import ImportState
 
 NAMED = 2  # jobs that a sentence names
+MEND = gettext_lazy("Mend the cause, then let it send again.")
+SEE_WHY = gettext_lazy("Open it to see why.")
 
 
 def needs(user: User) -> Iterable[Need]:
@@ -26,7 +28,7 @@ def needs(user: User) -> Iterable[Need]:
         for sender in restricted_senders(user):
             yield Need(
                 title=_("Sender %(name)s was stopped") % {"name": sender.name},
-                text=f"{sender.client} · {sender.state_why or _('Mend the cause, then let it send again.')}",
+                text=f"{sender.client} · {sender.state_why or MEND}",
                 url=_page(sender),
                 tone=Tone.BROKEN,
             )
@@ -36,7 +38,7 @@ def needs(user: User) -> Iterable[Need]:
         for record in failed_imports(user, timezone.now()):
             yield Need(
                 title=_("The import of %(file)s failed") % {"file": record.file_name},
-                text=f"{record.client} · {record.error or _('Open it to see why.')}",
+                text=f"{record.client} · {record.error or SEE_WHY}",
                 url=_page(record),
                 tone=Tone.BROKEN,
                 since=record.finished_at or record.created_at,

@@ -108,7 +108,8 @@ class ContactImportAdmin(RecordAdmin):
         """Rows of the file; a dry run is marked, because it wrote nothing."""
         if record.state == ImportState.DRAFT:
             return "–"
-        return f"{number(record.rows)} {_('(dry run)')}" if record.dry_run else number(record.rows)
+        rows = number(record.rows)
+        return _("%(rows)s (dry run)") % {"rows": rows} if record.dry_run else rows
 
     @admin.display(description=gettext_lazy("uploaded"), ordering="created_at")
     def uploaded(self, record: ContactImport) -> dt.datetime:

@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from django.utils.text import smart_split
 from django.utils.translation import trim_whitespace
 
-from tests.house.source import ROOT, Module, called, calls, product_modules, sample
+from tests.house.source import ROOT, Module, called, calls, product_modules, sample, violations
 
 LOCALE = ROOT / "locale" / "pt_BR" / "LC_MESSAGES"
 SIMPLE = {"_", "gettext", "gettext_lazy", "gettext_noop"}
@@ -144,6 +144,15 @@ def code_messages(module: Module) -> Iterator[str]:
                 yield first.value
 
 
+def hidden_messages(module: Module) -> Iterator[str]:
+    """Texts said inside an f-string: the program that collects them does not look there."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.JoinedStr):
+            for call in calls(node):
+                if called(call) in SIMPLE | PLURAL:
+                    yield f"{module.at(call)}: say it before the f-string"
+
+
 @cache
 def catalogue() -> Catalog:
     """The Portuguese catalogue."""
@@ -201,6 +210,15 @@ def test_the_texts_of_a_template_are_found() -> None:
         "Save it",
         "a",
     ]
+
+
+def test_a_text_inside_an_f_string_is_found() -> None:
+    assert len(list(hidden_messages(sample("agency/x.py", "f\"{_('none')} of {n}\"\n")))) == 1
+    assert list(hidden_messages(sample("agency/x.py", "none = _('none')\nf'{none} of {n}'\n"))) == []
+
+
+def test_no_text_hides_in_an_f_string() -> None:
+    assert violations(hidden_messages) == ""
 
 
 def test_templates_say_nothing_that_is_not_translated() -> None:
