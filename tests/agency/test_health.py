@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,9 +27,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> None:
+def _empty_cache() -> Iterator[None]:
+    """An empty cache and no counters; findings in English, whose words the tests know."""
     cache.clear()
     metrics._counters().delete(metrics.KEY)
+    with translation.override("en"):
+        yield
 
 
 def test_the_process_answers_without_anything_else(client: Browser, django_assert_num_queries: Any) -> None:
@@ -47,8 +51,7 @@ def test_ready_needs_a_canary_of_every_queue(client: Browser, settings: Any) -> 
         note_canary(queue=queue)
     assert client.get("/readyz").json()["checks"]["queues"] == "ok"
     cache.set(CANARY_KEY.format(queue="send"), time.time() - 121)
-    with translation.override("en"):
-        finding = health.check_queues()
+    finding = health.check_queues()
     assert (finding.health, finding.text) == (Health.FAILED, "nothing consumes: send")
     assert "Procfile" in finding.todo
 
