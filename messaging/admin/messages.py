@@ -51,9 +51,9 @@ class MessageAdmin(RecordAdmin):
         "text",
         "opted_out",
         "sending_link",
-        "provider_message_id",
+        "provider_key",
     )
-    readonly_fields = ("sending_link",)
+    readonly_fields = ("sending_link", "provider_key")
     masked_fields = {
         "text": PERSONAL,
         "address": PERSONAL,
@@ -101,3 +101,8 @@ class MessageAdmin(RecordAdmin):
             return "–"
         address = reverse("admin:messaging_recipient_change", args=(sending.pk,))
         return format_html('<a href="{}">{}</a> {}', address, sending.get_state_display(), reason_sentence(sending))
+
+    @admin.display(description=_("provider id"))
+    def provider_key(self, message: Message) -> str:
+        """What the provider calls it."""
+        return message.provider_message_id or "–"
