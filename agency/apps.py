@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from agency.kit.health import register_check
 from agency.kit.metrics import register_source
@@ -45,7 +46,7 @@ class AgencyConfig(AppConfig):
             "answers",
             model="agency.IdempotencyRecord",
             piece="agency.operations.idempotency.forget_old_answers",
-            what="Answers kept for repeated API requests",
+            what=gettext_noop("Answers kept for repeated API requests"),
             why="so long a repeated request with the same Idempotency-Key has no second effect",
             rule="daily 04:10",
         )
@@ -53,7 +54,7 @@ class AgencyConfig(AppConfig):
             "task_results",
             model="django_celery_results.TaskResult",
             piece="agency.operations.retention.prune_task_results",
-            what="Results of tasks, and of groups of tasks",
+            what=gettext_noop("Results of tasks, and of groups of tasks"),
             why="somebody who looks into an error of last week still finds it",
             rule="daily 04:20",
         )
@@ -61,7 +62,7 @@ class AgencyConfig(AppConfig):
             "sessions",
             model="sessions.Session",
             piece="agency.operations.retention.prune_sessions",
-            what="Sessions that have ended, and what a person's list of sessions says of them",
+            what=gettext_noop("Sessions that have ended, and what a person's list of sessions says of them"),
             why="they hold addresses of people and browsers and are of no more use",
             rule="daily 04:30",
         )
@@ -71,7 +72,7 @@ class AgencyConfig(AppConfig):
             queue="maintenance",
             rule="daily 02:30",
             missed="latest",
-            description="looks for rows that point at records which do not exist",
+            description=gettext_noop("looks for rows that point at records which do not exist"),
         )
         for queue in settings.QUEUES:
             declare_schedule(

@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from agency.kit.health import register_check
 from agency.kit.metrics import register_source
@@ -24,7 +25,7 @@ class AutomationsConfig(AppConfig):
             "slots",
             model="automations.Slot",
             piece="automations.operations.slots.prune_slots",
-            what="Ledger rows of slots that ran",
+            what=gettext_noop("Ledger rows of slots that ran"),
             why="they show that a schedule was kept; failed and missed slots stay for ever",
             rule="daily 03:40",
             task="automations.prune_slots",

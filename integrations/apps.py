@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from agency.kit.health import register_check
 from agency.kit.metrics import register_source
@@ -27,7 +28,7 @@ class IntegrationsConfig(AppConfig):
             queue="webhooks",
             interval=1,
             tick=True,
-            description="acts on webhooks whose nudge was lost",
+            description=gettext_noop("acts on webhooks whose nudge was lost"),
         )
         register_check("sandbox", import_string("integrations.selectors.sandbox.check_sandbox"), title=_("Sandbox"))
         declare_reference("integrations.InboundEvent", "connection_id", "integrations.Connection")
@@ -35,7 +36,7 @@ class IntegrationsConfig(AppConfig):
             "inbound_events",
             model="integrations.InboundEvent",
             piece="integrations.operations.retention.prune_inbound_events",
-            what="Webhook deliveries that were acted upon or ignored, with their bodies",
+            what=gettext_noop("Webhook deliveries that were acted upon or ignored, with their bodies"),
             why="they hold people's addresses and texts; what they said stands in the records; until then they can be replayed",
             rule="daily 03:10",
         )
@@ -43,7 +44,7 @@ class IntegrationsConfig(AppConfig):
             "failed_inbound_events",
             model="integrations.InboundEvent",
             piece="integrations.operations.retention.prune_failed_inbound_events",
-            what="Webhook deliveries that could not be acted upon",
+            what=gettext_noop("Webhook deliveries that could not be acted upon"),
             why="longer than the others, so that they can be replayed after a mend; what still waits is never deleted",
             rule="daily 03:15",
         )

@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from agency.kit.references import declare_erasure, declare_reference
 from agency.kit.retention import declare_retention
@@ -21,7 +22,7 @@ class MessagingConfig(AppConfig):
             queue="critical",
             interval=1,
             tick=True,
-            description="opens waves for waiting jobs",
+            description=gettext_noop("opens waves for waiting jobs"),
         )
         declare_schedule(
             "messaging.sweep",
@@ -29,7 +30,7 @@ class MessagingConfig(AppConfig):
             queue="critical",
             interval=10,
             tick=True,
-            description="sets going again what made no progress",
+            description=gettext_noop("sets going again what made no progress"),
         )
         declare_schedule(
             "messaging.resume_imports",
@@ -37,7 +38,7 @@ class MessagingConfig(AppConfig):
             queue="maintenance",
             interval=30,
             tick=True,
-            description="starts again imports that have lost their process",
+            description=gettext_noop("starts again imports that have lost their process"),
         )
         declare_schedule(
             "messaging.check_mail_domains",
@@ -45,7 +46,7 @@ class MessagingConfig(AppConfig):
             queue="maintenance",
             rule="daily 06:00",
             missed="latest",
-            description="asks DNS for SPF, DKIM and DMARC of every e-mail sender",
+            description=gettext_noop("asks DNS for SPF, DKIM and DMARC of every e-mail sender"),
         )
         for column, target in (("recipient_id", "Recipient"), ("job_id", "SendJob")):
             declare_reference("messaging.DeliveryEvent", column, f"messaging.{target}")
@@ -61,7 +62,7 @@ class MessagingConfig(AppConfig):
             "delivery_events",
             model="messaging.DeliveryEvent",
             piece="messaging.operations.retention.prune_delivery_events",
-            what="Single delivery reports of messages",
+            what=gettext_noop("Single delivery reports of messages"),
             why="the recipient keeps what came of it; older reports lose only the times of each step and the codes beside them",
             rule="daily 03:20",
         )
@@ -69,7 +70,7 @@ class MessagingConfig(AppConfig):
             "message_references",
             model="messaging.MessageReference",
             piece="messaging.operations.retention.prune_message_references",
-            what="Provider ids under which delivery reports find their message",
+            what=gettext_noop("Provider ids under which delivery reports find their message"),
             why="no provider reports on a message later than that; the recipient keeps the id too",
             rule="daily 03:25",
         )
@@ -77,7 +78,7 @@ class MessagingConfig(AppConfig):
             "waves",
             model="messaging.Wave",
             piece="messaging.operations.retention.prune_waves",
-            what="Closed waves of send jobs",
+            what=gettext_noop("Closed waves of send jobs"),
             why="they say how a job was cut up, which is of use only while somebody looks into its speed",
             rule="daily 03:30",
         )
@@ -85,7 +86,9 @@ class MessagingConfig(AppConfig):
             "import_files",
             model="messaging.ContactImport",
             piece="messaging.operations.retention.prune_import_files",
-            what="Uploaded contact files and their lists of rejected rows (files; the import with its counts stays)",
+            what=gettext_noop(
+                "Uploaded contact files and their lists of rejected rows (files; the import with its counts stays)"
+            ),
             why="they hold people's data a second time; so long the rejected rows can be fetched",
             rule="daily 03:35",
             limit=500,

@@ -6,6 +6,8 @@ a setting, `KEEP_<NAME>_DAYS`, read into `settings.KEEP_DAYS`.
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from agency.kit.schedules import Missed, declare_schedule
 
 PRUNE_TASK = "agency.prune_records"
@@ -30,13 +32,14 @@ class Retention:
         return f"KEEP_{self.name.upper()}_DAYS"
 
 
+DELETES = gettext_noop("deletes after its days")
 _declared: dict[str, Retention] = {}
 
 
 def declare_retention(
     name: str, *, model: str, piece: str, what: str, why: str, rule: str, limit: int = 10_000, task: str = PRUNE_TASK
 ) -> Retention:
-    """Declare what is deleted when; `what` and `why` are English sentences for `docs/retention.md`. For `apps.py: ready()`."""
+    """Declare what is deleted when; `what` (marked for translation) and `why` are English sentences for `docs/retention.md`. For `apps.py: ready()`."""
     package = model.partition(".")[0]
     retention = Retention(name, model, piece, what, why, rule, limit)
     _declared[name] = retention
@@ -47,7 +50,7 @@ def declare_retention(
         rule=rule,
         missed=Missed.LATEST,
         kwargs={"name": name} if task == PRUNE_TASK else {},
-        description=f"deletes {what[0].lower()}{what[1:]} after their days",
+        description=f"{DELETES}: {what}",
     )
     return retention
 

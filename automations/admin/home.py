@@ -61,7 +61,7 @@ def movers(user: User) -> Iterable[Mover]:
     for line in schedule_lines([rule.periodic_task for rule in beside.values()], timezone.now()):
         if line.trouble or interval_of(line.task) or line.next_run is None or line.next_run >= midnight:
             continue
-        title = line.task.description or line.task.name
+        title = _said(line.task.description) or line.task.name
         yield Mover(
             title=title[:1].upper() + title[1:],
             text=rule_in_words(effective_rule(line.task)[0]),
@@ -70,6 +70,11 @@ def movers(user: User) -> Iterable[Mover]:
             icon="schedule",
             at=line.next_run,
         )
+
+
+def _said(description: str) -> str:
+    """What a schedule does, in the reader's language; its declaration puts a name behind a colon."""
+    return ": ".join(_(part) for part in description.split(": ") if part)
 
 
 register_needs(needs)

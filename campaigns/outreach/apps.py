@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from agency.kit.schedules import declare_schedule
 from campaigns.outreach.states import LIVE_AUDIENCE
@@ -23,7 +24,7 @@ class OutreachConfig(AppConfig):
             queue="critical",
             interval=5,
             tick=True,
-            description="starts scheduled campaigns whose time has come",
+            description=gettext_noop("starts scheduled campaigns whose time has come"),
         )
         declare_schedule(
             "outreach.finish_executions",
@@ -31,7 +32,7 @@ class OutreachConfig(AppConfig):
             queue="critical",
             interval=5,
             tick=True,
-            description="closes executions whose job has ended",
+            description=gettext_noop("closes executions whose job has ended"),
         )
         # By name: selectors read models, which exist only once every app is loaded.
         register_owners("outreach", import_string("campaigns.outreach.selectors.executions.owners_of_jobs"))
