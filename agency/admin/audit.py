@@ -1,6 +1,8 @@
 """The audit log."""
 
+from django.apps import apps
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.models import AuditEntry
@@ -13,6 +15,15 @@ class AuditEntryAdmin(RecordAdmin):
 
     visible_to = staticmethod(visible_audit_entries)
     list_select_related = ("client",)
-    list_display = ("at", "actor", "action", "subject_type", "subject_id", "client", "why")
+    list_display = ("at", "actor", "action", "record", "client", "why")
     list_filter = ("client",)
     masked_fields = {"before": PERSONAL, "after": PERSONAL}
+
+    @admin.display(description=_("record"), ordering="subject_type")
+    def record(self, entry: AuditEntry) -> str:
+        """What was changed, as people call it, with its number."""
+        try:
+            name = str(apps.get_model(entry.subject_type)._meta.verbose_name)
+        except (LookupError, ValueError):  # not a model, or one that is gone
+            name = entry.subject_type
+        return f"{name} {entry.subject_id or ''}".strip()
