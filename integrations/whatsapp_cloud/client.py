@@ -98,7 +98,8 @@ class WhatsAppCloudClient:
             raise meta_failure(response, {})
         if not response.ok:
             raise response.surprise()
-        response.json()  # a 2xx that is not JSON is said so by name
+        if not found:
+            response.json()  # a 2xx that is not JSON is said so by name
         return found
 
 
