@@ -7,14 +7,15 @@ from django.db import connection, transaction
 from agency.kit.actor import Actor
 from agency.operations.audit import record_audit
 from messaging.models import Sender, Suppression
-from messaging.states import ChannelKind, SenderState
+from messaging.states import ChannelKind, SenderState, SuppressionReason
 
 
 @transaction.atomic
 def suppress_addresses(
     *, client_id: int, channel: ChannelKind, addresses: Sequence[tuple[str, str]], source: str = "provider"
 ) -> list[str]:
-    """Never write to these `(address, reason)` again. Returns the addresses that were not suppressed before.
+    """Never write to these `(address, reason)` again. Returns the addresses that were not suppressed before. One that was keeps its reason,
+    unless the person now asks to stop.
 
     What is already queued is caught at its claim; a single person's queue is emptied at once by `skip_open_recipients`.
     """
@@ -29,6 +30,12 @@ def suppress_addresses(
     )
     fresh = [row for row in rows if row.address not in known]
     Suppression.objects.bulk_create(fresh, ignore_conflicts=True)
+    asked = [row.address for row in rows if row.address in known and row.reason == SuppressionReason.OPTED_OUT]
+    if asked:
+        # A person's own word outlives a dead mailbox: whoever mends that and lifts it sees what the person said.
+        Suppression.objects.filter(client_id=client_id, channel=channel, address__in=asked).exclude(
+            reason__in=(SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED)
+        ).update(reason=SuppressionReason.OPTED_OUT, source=source)
     return [row.address for row in fresh]
 
 

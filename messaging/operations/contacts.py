@@ -163,6 +163,13 @@ def erase_contact(*, contact_id: int, actor: Actor, why: str) -> None:
             """,
             [contact.pk, contact.client_id],
         )
+        cursor.execute(  # the job of a single message holds its words too
+            """
+            UPDATE messaging_sendjob SET subject = '', text = '', variables = '{}' WHERE client_id = %s AND id IN (
+                SELECT r.job_id FROM messaging_message m JOIN messaging_recipient r ON r.id = m.recipient_id WHERE m.contact_id = %s)
+            """,
+            [contact.client_id, contact.pk],
+        )
     record_audit(actor=actor, action="erase_contact", subject=contact, client=contact.client, why=why)
     contact.delete()
 

@@ -36,7 +36,14 @@ def send_single_message(*, message: SingleMessage, actor: Actor) -> Message:
         raise InvalidInput("other_client", _("The contact and the sender belong to different clients."), "sender")
     if bool(message.text.strip()) == (message.template_version is not None):
         raise InvalidInput("text_or_template", _("Give either a text or a template."), "text")
-    if not getattr(contact, ADDRESS_FIELD[channel]) and not (channel == ChannelKind.WHATSAPP and contact.whatsapp_id):
+    if message.template_version is not None:
+        template = message.template_version.template
+        if (template.client_id, template.channel) != (contact.client_id, channel):
+            raise InvalidInput("wrong_template", _("Choose a template of this client and channel."), "template")
+    address = getattr(contact, ADDRESS_FIELD[channel]) or (
+        contact.whatsapp_id if channel == ChannelKind.WHATSAPP else None
+    )
+    if not address:
         raise InvalidInput("no_address", _("The contact has no address on this channel."), "contact")
     order = JobOrder(
         client=contact.client,
@@ -61,7 +68,7 @@ def send_single_message(*, message: SingleMessage, actor: Actor) -> Message:
         sender=sender,
         direction=Direction.OUTBOUND,
         channel=channel,
-        address=getattr(contact, ADDRESS_FIELD[channel]) or "",
+        address=address,
         text=message.text,
         recipient_id=recipient.pk,
     )

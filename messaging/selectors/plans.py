@@ -53,7 +53,7 @@ def job_plan(job_id: int) -> JobPlan:
     """The plan of a job. Raises `SendJob.DoesNotExist`."""
     job = SendJob.objects.select_related("client", "template_version__template").get(pk=job_id)
     version = job.template_version
-    wording = wording_of(version) if version else Wording(subject=job.subject, body=_literal(job.text))
+    wording = wording_of(version) if version else Wording(subject=_literal(job.subject), body=_literal(job.text))
     return JobPlan(
         job_id=job.pk,
         key=job.key.hex,
@@ -74,4 +74,4 @@ def job_plan(job_id: int) -> JobPlan:
 
 def _literal(text: str) -> str:
     """A person's own words as Liquid that yields exactly them."""
-    return "{% raw %}" + text.replace("{% endraw %}", "") + "{% endraw %}" if "{{" in text or "{%" in text else text
+    return text.replace("{", "{{ '{' }}") if "{{" in text or "{%" in text else text

@@ -79,6 +79,7 @@ def test_wrong_parts_are_named(agency: Agency) -> None:
         ("rate_per_hour", {"rate_per_hour": 0}),
         ("variables", {"variables": {"contact.name": "x"}}),
         ("variables", {"variables": {"a b": "x"}}),
+        ("variables", {"variables": {"offer": "x", "offer.price": "y"}}),
         ("window", {"policy": {"window": {"start": "09:00", "end": "09:00"}}}),
     ]
     for field, changes in wrong:
@@ -356,6 +357,17 @@ def test_a_scheduled_campaign_that_cannot_start_says_so(agency: Agency) -> None:
     entry = AuditEntry.objects.get(action="miss_slot")
     assert entry.after["code"] == "empty_audience" and entry.why
     assert not SendJob.objects.exists()
+
+
+def test_a_scheduled_campaign_that_breaks_does_not_keep_others_from_starting(agency: Agency) -> None:
+    agency.people(1)
+    broken, sound = agency.campaign(name="Broken"), agency.campaign(name="Sound")
+    now = timezone.now()
+    for campaign, hours in ((broken, 1), (sound, 2)):
+        schedule_campaign(campaign_id=campaign.pk, starts_at=now + hours * dt.timedelta(hours=1), actor=ACTOR)
+    Campaign.objects.filter(pk=broken.pk).update(variables={"offer": "x", "offer.price": "y"})
+    assert start_due_campaigns(now=now + DAY) == 1
+    assert Execution.objects.get().campaign == sound
 
 
 def test_segments_are_kept_and_changed(agency: Agency) -> None:

@@ -265,7 +265,10 @@ def _checked(order: CampaignOrder) -> CampaignOrder:
     if len(order.variables) > 50:
         raise refuse("variables", _("At most 50 variables can be set."))
     for variable, text in order.variables.items():
-        if not _VARIABLE.fullmatch(variable) or variable.split(".")[0] == "contact":
+        inner = any(
+            other.startswith(f"{variable}.") for other in order.variables
+        )  # it cannot be a text and hold others
+        if not _VARIABLE.fullmatch(variable) or variable.split(".")[0] == "contact" or inner:
             raise refuse("variables", _("“%(name)s” cannot be the name of a variable.") % {"name": variable})
         if not isinstance(text, str) or len(text) > 2_000 or "\x00" in text:
             raise refuse("variables", _("“%(name)s” is a text of at most 2,000 characters.") % {"name": variable})

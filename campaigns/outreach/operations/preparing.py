@@ -156,7 +156,13 @@ def start_due_campaigns(*, now: dt.datetime | None = None) -> int:
     """Start every scheduled campaign whose time has come, each once. Returns how many were started."""
     moment = now or timezone.now()
     due = Campaign.objects.filter(next_run_at__lte=moment).order_by("next_run_at", "pk").values_list("pk", flat=True)
-    return sum(_start_due(campaign_id, moment) for campaign_id in due[:100])
+    started = 0
+    for campaign_id in due[:100]:
+        try:
+            started += _start_due(campaign_id, moment)
+        except Exception:  # a defect that one campaign meets must not keep the others from starting
+            logger.exception("scheduled campaign not started", extra={"campaign": campaign_id})
+    return started
 
 
 @transaction.atomic
