@@ -40,14 +40,17 @@ def suppress_addresses(
 
 
 @transaction.atomic
-def skip_open_recipients(*, client_id: int, contact_ids: Sequence[int], reason: int) -> int:
-    """Everything queued for these people of a client becomes skipped with the reason; what is in a provider's hands is left alone."""
+def skip_open_recipients(
+    *, client_id: int, contact_ids: Sequence[int], reason: int, channel: ChannelKind | None = None
+) -> int:
+    """Everything queued for these people of a client, or what goes by one channel, becomes skipped with the reason; what is in a provider's
+    hands is left alone."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH picked AS (
                 SELECT r.id FROM messaging_recipient r
-                WHERE r.job_id = ANY(ARRAY(SELECT id FROM messaging_sendjob WHERE client_id = %s AND state IN (0, 1, 2)))
+                WHERE r.job_id = ANY(ARRAY(SELECT id FROM messaging_sendjob WHERE client_id = %s AND state IN (0, 1, 2) AND channel = ANY(%s)))
                   AND r.contact_id = ANY(%s) AND r.state = 0
                 ORDER BY r.id FOR UPDATE
             ), changed AS (
@@ -60,10 +63,15 @@ def skip_open_recipients(*, client_id: int, contact_ids: Sequence[int], reason: 
             )
             SELECT COALESCE(sum(number), 0) FROM counted
             """,
-            [client_id, list(contact_ids), reason],
+            [client_id, ChannelKind.values if channel is None else [channel.value], list(contact_ids), reason],
         )
         (number,) = cursor.fetchone()
     return int(number)
+
+
+def stopped_on(channel: ChannelKind, reason: str) -> ChannelKind | None:
+    """Where nothing queued is sent any more: on every channel (None) for whoever asked to stop or complained; a dead address ends its own only."""
+    return None if reason in (SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED) else channel
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from agency.kit.errors import InvalidInput, OperationRefused
 from agency.models import Client
 from agency.operations.audit import record_audit
 from messaging.models import Consent, Contact, Suppression, Tag
-from messaging.operations.addresses import skip_open_recipients, suppress_addresses
+from messaging.operations.addresses import skip_open_recipients, stopped_on, suppress_addresses
 from messaging.rules.addresses import AddressRefused, normalize_email, normalize_phone
 from messaging.states import ChannelKind, ConsentState, Reason, SuppressionReason
 
@@ -77,7 +77,10 @@ def suppress_address(
         owners = Contact.objects.filter(Q(phone=normal) | Q(email=normal) | Q(whatsapp_id=normal), client=client)
         why_skipped = Reason.OPTED_OUT if reason is SuppressionReason.OPTED_OUT else Reason.SUPPRESSED
         skip_open_recipients(
-            client_id=client.pk, contact_ids=list(owners.values_list("pk", flat=True)), reason=why_skipped
+            client_id=client.pk,
+            contact_ids=list(owners.values_list("pk", flat=True)),
+            reason=why_skipped,
+            channel=stopped_on(channel, reason),
         )
         suppression = Suppression.objects.get(client=client, channel=channel, address=normal)
         record_audit(

@@ -1,15 +1,16 @@
 """What a person wrote back: stored once, a wish to stop obeyed first, the message it answers marked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parseaddr
 
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from messaging.models import Contact, Message, Recipient, Sender
-from messaging.operations.addresses import skip_open_recipients, suppress_addresses
+from messaging.operations.addresses import skip_open_recipients, stopped_on, suppress_addresses
 from messaging.rules.opt_out import is_opt_out
 from messaging.states import ChannelKind, Direction, Reason, SuppressionReason
 
@@ -55,8 +56,13 @@ def receive_messages(*, messages: Sequence[IncomingMessage]) -> int:
 
 
 def _senders(identities: set[tuple[int, str]]) -> dict[tuple[int, str], Sender]:
-    found = Sender.objects.filter(connection_id__in={connection_id for connection_id, _ in identities})
-    return {(sender.connection_id, sender.address): sender for sender in found}
+    found = Sender.objects.filter(connection_id__in={connection_id for connection_id, _ in identities}).order_by("-pk")
+    return {(sender.connection_id, _identity(sender)): sender for sender in found}
+
+
+def _identity(sender: Sender) -> str:
+    """How a provider's events name the sender: a mailbox without the name that stands before it."""
+    return parseaddr(sender.address)[1].lower() if sender.channel == ChannelKind.EMAIL else sender.address
 
 
 def _receive(message: IncomingMessage, sender: Sender) -> int:
@@ -85,7 +91,7 @@ def _receive(message: IncomingMessage, sender: Sender) -> int:
         )
     if contact is not None:
         Contact.objects.filter(pk=contact.pk).update(replies=F("replies") + 1, last_inbound_at=Now())
-        _mark_replied(sender.client_id, contact.pk)
+        _mark_replied(sender.client_id, channel, contact.pk)
     return 1
 
 
@@ -118,6 +124,7 @@ def stop_writing(
             client_id=client_id,
             contact_ids=[contact.pk],
             reason=Reason.OPTED_OUT if reason == SuppressionReason.OPTED_OUT else Reason.SUPPRESSED,
+            channel=stopped_on(channel, reason),
         )
     return bool(fresh)
 
@@ -128,21 +135,32 @@ def receive_wishes(*, wishes: Sequence[IncomingWish]) -> int:
     senders = _senders({(wish.connection_id, wish.own_address) for wish in wishes})
     known = 0
     for wish in wishes:
-        sender = senders.get((wish.connection_id, wish.own_address)) or _sender_of(wish)
-        if sender is None or not wish.address:
-            continue
-        channel = ChannelKind(sender.channel)
-        contact = find_contact(sender.client_id, channel, wish.address)
-        stop_writing(
-            client_id=sender.client_id,
-            channel=channel,
-            address=wish.address,
-            contact=contact,
-            source="provider",
-            reason=wish.reason,
-        )
-        known += 1
+        meant = _senders_meant(wish, senders) if wish.address else []
+        for sender in meant:
+            channel = ChannelKind(sender.channel)
+            contact = find_contact(sender.client_id, channel, wish.address)
+            stop_writing(
+                client_id=sender.client_id,
+                channel=channel,
+                address=wish.address,
+                contact=contact,
+                source="provider",
+                reason=wish.reason,
+            )
+        known += bool(meant)
     return known
+
+
+def _senders_meant(wish: IncomingWish, senders: Mapping[tuple[int, str], Sender]) -> list[Sender]:
+    """The sender a wish speaks of. One that names neither sender nor message comes from the account's own list of those who left: it
+    holds for each client that writes through the account, so that one sender of each is returned."""
+    sender = senders.get((wish.connection_id, wish.own_address)) or _sender_of(wish)
+    if sender is not None:
+        return [sender]
+    if wish.own_address or wish.reference:
+        return []
+    of_account = [each for (connection_id, _), each in senders.items() if connection_id == wish.connection_id]
+    return list({(each.client_id, each.channel): each for each in of_account}.values())
 
 
 def _sender_of(wish: IncomingWish) -> Sender | None:
@@ -153,15 +171,15 @@ def _sender_of(wish: IncomingWish) -> Sender | None:
     return Sender.objects.filter(pk__in=used, connection_id=wish.connection_id).first()
 
 
-def _mark_replied(client_id: int, contact_id: int) -> None:
-    """The latest message that reached the person becomes *replied*."""
+def _mark_replied(client_id: int, channel: ChannelKind, contact_id: int) -> None:
+    """The latest message that reached the person on the channel of the answer becomes *replied*."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH latest AS (
                 SELECT r.id FROM messaging_recipient r
                 WHERE r.job_id = ANY(ARRAY(
-                    SELECT id FROM messaging_sendjob WHERE client_id = %s AND started_at IS NOT NULL
+                    SELECT id FROM messaging_sendjob WHERE client_id = %s AND channel = %s AND started_at IS NOT NULL
                       AND (finished_at IS NULL OR finished_at > now() - make_interval(days => %s))
                 )) AND r.contact_id = %s AND r.state IN (5, 10, 20, 30)
                 ORDER BY r.sent_at DESC NULLS LAST LIMIT 1 FOR UPDATE
@@ -172,5 +190,5 @@ def _mark_replied(client_id: int, contact_id: int) -> None:
             INSERT INTO messaging_tally (job_id, state, reason, number)
             SELECT job_id, 40, 0, 1 FROM changed UNION ALL SELECT job_id, was, was_reason, -1 FROM changed
             """,
-            [client_id, REPLY_DAYS, contact_id],
+            [client_id, channel, REPLY_DAYS, contact_id],
         )
