@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from agency.models import Client, ClientGrant, User
+from agency.models import AuditEntry, Client, ClientGrant, User
 from agency.states import Role
 from campaigns.outreach.admin.segments import SegmentForm
 from campaigns.outreach.models import Campaign, Execution, Segment
@@ -180,6 +180,8 @@ def test_the_people_of_a_run(agency: Agency, browser: Browser, manager: User) ->
     file = browser.get(reverse("admin:outreach_execution_csv", args=(execution.pk,)))
     rows = b"".join(file.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert len(rows) == 4 and file["Content-Type"].startswith("text/csv")
+    taken = AuditEntry.objects.get(action="read_personal_data")
+    assert (taken.subject_id, taken.client_id, taken.after["what"]) == (execution.pk, agency.client.pk, "recipients")
     report = text(browser.get(reverse("admin:outreach_execution_change", args=(execution.pk,))))
     assert "33 % of targeted" in report and "No message has been reported as delivered yet." in report
 

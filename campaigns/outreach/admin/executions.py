@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.base import PERSONAL, RecordAdmin, actor_of
 from agency.admin.words import Tone, duration, number
 from agency.rules.masking import masked
 from campaigns.outreach.admin.live import TEMPLATE, live_context
@@ -24,6 +24,7 @@ from campaigns.outreach.selectors.people import PAGE, PeopleFilter, people_page
 from campaigns.outreach.selectors.reports import execution_report, recipients_csv
 from campaigns.outreach.selectors.visible import visible_executions
 from campaigns.outreach.states import ExecutionState
+from messaging.operations.bulk_reads import note_bulk_read
 from messaging.states import Reason, RecipientState
 
 STATE_LABELS: Mapping[str, str] = {
@@ -136,11 +137,18 @@ class ExecutionAdmin(RecordAdmin):
         )
 
     def people_file(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
-        """Everybody of a run as CSV, for those who may read personal data. `?attributes=city,age` adds columns."""
+        """Everybody of a run as CSV, for those who may read personal data; noted in the audit log. `?attributes=city,age` adds columns."""
         execution = self._seen(request, object_id)
         if not request.user.has_perm(PERSONAL):
             raise PermissionDenied
         wanted = [name.strip()[:60] for name in request.GET.get("attributes", "").split(",") if name.strip()]
+        note_bulk_read(
+            subject=execution,
+            client=execution.campaign.client,
+            what="recipients",
+            details={"attributes": wanted[:MAX_ATTRIBUTES]},
+            actor=actor_of(request),
+        )
         pieces = recipients_csv(execution, wanted[:MAX_ATTRIBUTES])
         # An asynchronous server would read a plain iterator to its end before sending; the other kind cannot read an asynchronous one.
         streamed = _asynchronously(pieces) if isinstance(request, ASGIRequest) else pieces
