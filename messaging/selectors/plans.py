@@ -32,10 +32,11 @@ class JobPlan:
     provider_template: str = ""
     provider_language: str = ""
     media_url: str = ""
+    signed_at: float | None = None  # of the links in its messages: an attempt made again says the same
 
     def unsubscribe_url(self, recipient_id: int) -> str:
         """The signed one-click link of one message."""
-        return unsubscribe_url(recipient_id)
+        return unsubscribe_url(recipient_id, self.signed_at)
 
 
 def wording_of(version: TemplateVersion) -> Wording:
@@ -69,6 +70,7 @@ def job_plan(job_id: int) -> JobPlan:
         provider_template=version.provider_name if version else "",
         provider_language=version.template.language if version else "",
         media_url=version.media_url if version else "",
+        signed_at=job.created_at.timestamp(),
     )
 
 

@@ -1,5 +1,7 @@
 """One message to one person: its words go out as they were written, from templates that fit, and leave with the person."""
 
+import time
+
 import pytest
 
 from agency.kit.actor import Actor
@@ -9,6 +11,7 @@ from messaging.models import Contact, Message, Sender, SendJob, Suppression, Tem
 from messaging.operations.addresses import suppress_addresses
 from messaging.operations.contacts import erase_contact
 from messaging.operations.singles import SingleMessage, send_single_message
+from messaging.selectors.links import recipient_of_unsubscribe
 from messaging.selectors.plans import job_plan
 from messaging.states import ChannelKind, SuppressionReason
 from tests.worlds import World, make_world
@@ -36,6 +39,15 @@ def test_a_persons_own_words_are_not_a_template(zanzibar: World, words: str) -> 
     job = job_of(zanzibar.contact, zanzibar.sender, f"text {words}", f"subject {words}")
     filled = job_plan(job.pk).template.fill({})
     assert (filled.body, filled.subject) == (f"text {words}", f"subject {words}")
+
+
+def test_a_message_made_again_later_is_the_same(zanzibar: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_of(zanzibar.contact, zanzibar.sender, "Oi")
+    link = job_plan(job.pk).unsubscribe_url(7)
+    assert recipient_of_unsubscribe(link.rpartition("/")[2]) == 7
+    later = time.time() + 300
+    monkeypatch.setattr("time.time", lambda: later)
+    assert job_plan(job.pk).unsubscribe_url(7) == link
 
 
 def test_a_template_of_another_client_or_channel_is_refused(zanzibar: World) -> None:
