@@ -70,8 +70,9 @@ def skip_open_recipients(
 
 
 def stopped_on(channel: ChannelKind, reason: str) -> ChannelKind | None:
-    """Where nothing queued is sent any more: on every channel (None) for whoever asked to stop or complained; a dead address ends its own only."""
-    return None if reason in (SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED) else channel
+    """Where nothing queued is sent any more: on every channel (None) by a person's word, their own or ours; a dead address ends its own only."""
+    words = (SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED, SuppressionReason.MANUAL)
+    return None if reason in words else channel
 
 
 @transaction.atomic
