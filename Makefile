@@ -100,11 +100,12 @@ messages: setup ## Collect the strings to translate and compile locale/pt_BR (ne
 	$(SERVERLESS) $(PYTHON) manage.py makemessages --locale pt_BR --no-wrap --add-location file --ignore '$(VENV)/*' --ignore 'tests/*' --ignore 'benchmarks/*'
 	$(SERVERLESS) $(PYTHON) manage.py compilemessages --locale pt_BR --ignore '$(VENV)/*'
 
-docs: setup ## Write what is generated from code: docs/services.md, docs/retention.md, the index of decisions, .env.example
+docs: setup ## Write what is generated from code: docs/services.md, docs/retention.md, docs/licences.md, the index of decisions, .env.example
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py check_integrations --write
 	$(SERVERLESS) DJANGO_SETTINGS_MODULE=agency.settings.test $(PYTHON) manage.py retention --write
 	$(PYTHON) -m agency.settings.example
 	$(PYTHON) -m tests.house.decision_index
+	$(PYTHON) -m tests.house.licence_list
 
 screenshots: setup ## Take the pictures of docs/images from the running platform with demo records (needs Chromium)
 	@$(PYTHON) -m agency.embedded start main
