@@ -5,7 +5,9 @@ import importlib
 import json
 import os
 import platform
+import re
 import statistics
+from pathlib import Path
 
 from agency.embedded.borrowing import drop_database, own_servers
 from agency.processes import ended_by_signals
@@ -41,13 +43,30 @@ def main() -> None:
         if "webhooks" in parts:
             results |= importlib.import_module("benchmarks.webhooks").measure_webhooks()
     drop_database(own)
-    results["machine"] = (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}"
-    )
+    results["machine"] = machine()
     print(json.dumps(results, indent=2))
     if not chosen.only:
         RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
         REPORT.write_text(performance_page(results), "utf-8")
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    models = re.findall(r"^model name\s*:\s*(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s*(\d+) kB$", _text("/proc/meminfo"), re.MULTILINE)
+    parts = [
+        models[0] if models else platform.processor() or platform.machine(),
+        f"{os.cpu_count()} cores",
+        f"{int(memory[1]) / 2**20:.0f} GiB of memory" if memory else "",
+        f"{platform.system()} {platform.release()}",
+        f"Python {platform.python_version()}",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _text(path: str) -> str:
+    """A file of Linux' own; empty elsewhere."""
+    return Path(path).read_text("utf-8") if Path(path).exists() else ""
 
 
 def summary(rates: "dict[str, list[float]]") -> dict[str, object]:

@@ -47,7 +47,7 @@ def measure_sides(
                 case _:
                     raise SystemExit(f"there is no side {side}")
             with ready as begun, watched(begun.senders, own.redis_url) as peak:
-                result = measure(side, url, begun.count, begin=begun.begin)
+                result = measure(side, url, begun.count, begun.people, begin=begun.begin)
             if side == "engine":
                 memory["sender_mb"] = max(memory.get("sender_mb", 0.0), round(peak.process_mb))
                 memory["valkey_mb"] = max(memory.get("valkey_mb", 0.0), round(peak.valkey_mb, 1))

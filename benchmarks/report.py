@@ -67,14 +67,16 @@ def performance_page(results: Mapping[str, Any]) -> str:
         "",
         "## Messages a second",
         "",
-        "Recorded as sent, counted over 20 s after 3 s of warm-up.",
+        "Recorded as sent, counted over 20 s after 3 s of warm-up. Spread: from the slowest to the fastest round, of the median.",
         "",
-        "| Side | Median | Rounds |",
-        "|---|---:|---|",
+        "| Side | Median | Spread | Rounds |",
+        "|---|---:|---:|---|",
     ]
     for side, text in SIDES.items():
         values = ", ".join(f"{value:,}" for value in rounds[side])
-        lines.append(f"| {text} | {results[f'{side}_per_second']:,} | {values} |")
+        median = results[f"{side}_per_second"]
+        spread = 100 * (max(rounds[side]) - min(rounds[side])) / median
+        lines.append(f"| {text} | {median:,} | {spread:.0f} % | {values} |")
     lines += [
         "",
         "## How to read it",

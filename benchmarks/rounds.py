@@ -19,8 +19,13 @@ class Round:
     seconds: float
 
 
-def measure(side: str, database_url: str, count: str, *, begin: Callable[[], None] = lambda: None) -> Round:
-    """Count recorded messages (`count` is SQL) at the beginning and end of the window, once sending has begun and warmed up."""
+def measure(
+    side: str, database_url: str, count: str, people: int, *, begin: Callable[[], None] = lambda: None
+) -> Round:
+    """Count recorded messages (`count` is SQL) at the beginning and end of the window, once sending has begun and warmed up.
+
+    Raises RuntimeError when the side begins too late, or has sent to all its `people` before the window ends: it would read too low.
+    """
     with psycopg.connect(database_url, autocommit=True) as connection:
 
         def recorded() -> int:
@@ -37,4 +42,6 @@ def measure(side: str, database_url: str, count: str, *, begin: Callable[[], Non
         first, begun = recorded(), time.monotonic()
         time.sleep(SECONDS)
         last, ended = recorded(), time.monotonic()
+        if last >= people:
+            raise RuntimeError(f"{side} ran out of its {people:,} people before the window ended")
     return Round(side, (last - first) / (ended - begun), ended - begun)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-PEOPLE = 250_000  # contacts of the benchmark's client; more than the fastest side sends in one round
+PEOPLE = 500_000  # contacts of the benchmark's client; more than the fastest side sends in one round
 
 
 @contextlib.contextmanager

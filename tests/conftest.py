@@ -1,5 +1,7 @@
 """What holds for every test, and what any may ask for: the sandbox as a process of its own, servers for real processes."""
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +16,28 @@ from tests.live import Live, live_servers
 # No time limit per example: a busy machine says nothing about a rule. The same examples in every run.
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("house")
+
+
+# Programs that only some tests need, by marker. `.ci/run` installs them and sets NOTHING_SKIPPED, so that none is left out there.
+NEEDED_PROGRAMS = {"browser": ("chromium",), "gettext": ("msgfmt", "msgen", "xgettext", "msguniq")}
+
+
+def missing_programs(marker: str) -> list[str]:
+    """What this machine lacks for the tests of a marker."""
+    return [program for program in NEEDED_PROGRAMS[marker] if shutil.which(program) is None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, and say so in the summary, what needs a program that is not installed."""
+    if os.environ.get("NOTHING_SKIPPED"):
+        return
+    for marker in NEEDED_PROGRAMS:
+        missing = missing_programs(marker)
+        if missing:
+            reason = f"needs {', '.join(missing)}, which this machine does not have"
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

@@ -103,6 +103,7 @@ def engine(client: Client, provider: str, people: int) -> Iterator[RunningSide]:
         yield RunningSide(
             lambda: complete_audience(job_id=job.pk),
             f"SELECT count(*) FROM messaging_recipient WHERE job_id = {job.pk} AND state >= 10 AND state < 80",
+            people,
             (senders.popen.pid,),
         )
     cancel_job(job_id=job.pk, actor=ACTOR, why="the round is over")

@@ -11,16 +11,18 @@ import psycopg
 
 from agency.processes import ProcessGroup, process_group
 from benchmarks.sides.rows import COUNT, TABLE
+from benchmarks.stage import PEOPLE
 
 LOGS = Path(__file__).resolve().parents[2] / ".batuta" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
 class RunningSide:
-    """A side that is ready to send: what begins it, how its sent messages are counted, and whose memory is watched."""
+    """A side that is ready to send: what begins it, how its sent messages are counted, to how many it may send, and whose memory is watched."""
 
     begin: Callable[[], None]
     count: str
+    people: int
     senders: Sequence[int] = ()
 
 
@@ -40,7 +42,7 @@ def _group(provider: str) -> Iterator[ProcessGroup]:
 @contextlib.contextmanager
 def bare(kind: str, database_url: str, provider: str) -> Iterator[RunningSide]:
     """Two processes of the bare loop."""
-    fill_table(database_url, 250_000)
+    fill_table(database_url, PEOPLE)
     with _group(provider) as group:
 
         def begin() -> None:
@@ -50,7 +52,7 @@ def bare(kind: str, database_url: str, provider: str) -> Iterator[RunningSide]:
                     (sys.executable, "-m", "benchmarks.sides.bare", kind, database_url, provider),
                 )
 
-        yield RunningSide(begin, COUNT)
+        yield RunningSide(begin, COUNT, PEOPLE)
 
 
 @contextlib.contextmanager
@@ -75,7 +77,7 @@ def usual(database_url: str, provider: str) -> Iterator[RunningSide]:
                 "usual@%h",
             ),
         )
-        yield RunningSide(lambda: _enqueue(provider, "celery", 12_000), COUNT)
+        yield RunningSide(lambda: _enqueue(provider, "celery", 12_000), COUNT, 12_000)
 
 
 @contextlib.contextmanager
@@ -96,7 +98,7 @@ def dramatiq(database_url: str, provider: str) -> Iterator[RunningSide]:
                 "8",
             ),
         )
-        yield RunningSide(lambda: _enqueue(provider, "dramatiq", 30_000), COUNT)
+        yield RunningSide(lambda: _enqueue(provider, "dramatiq", 30_000), COUNT, 30_000)
 
 
 @contextlib.contextmanager
@@ -125,7 +127,7 @@ def procrastinate(database_url: str, provider: str) -> Iterator[RunningSide]:
                     (sys.executable, "-m", "procrastinate", *app, "worker", "--concurrency", "8", "--queues", "bench"),
                 )
 
-        yield RunningSide(begin, COUNT)
+        yield RunningSide(begin, COUNT, 15_000)
 
 
 def _enqueue(provider: str, kind: str, number: int) -> None:

@@ -19,7 +19,9 @@ from messaging.states import JobState, WaveState
 BATCH_SIZE = 1_000
 MAX_BATCHES = 64
 DISPATCH_LOCK = 0x62617475  # advisory lock: one dispatcher at a time, whoever called it
-STALE_SECONDS = 20  # a wave nobody touched for so long has lost its batches or its body
+STALE_SECONDS = (
+    12  # a wave nobody touched for so long has lost its batches or its body; a batch at work is silent for 10 at most
+)
 SPENT_SECONDS = 1  # how soon a job is looked at again whose senders are busy with other jobs
 IDLE_SECONDS = 30  # how soon a job without an active sender is looked at again
 

@@ -16,7 +16,7 @@ from agency.models import User
 from agency.operations.accounts import create_administrator
 from tests.worlds import make_employee, make_world
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium") or "chromium"
 HOME = re.compile(r"//[^/]+/admin/$")
 EMAIL, PASSWORD = "ana@example.com", "quiet-Harbour-42-lamp"
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

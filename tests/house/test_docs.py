@@ -14,10 +14,6 @@ from tests.house.decision_index import FOLDER, index_text
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-WRITTEN_BY = {
-    "docs/performance.md": "make bench",
-    "benchmarks/results.json": "make bench",
-}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 PACKAGES = "agency|automations|benchmarks|campaigns|deploy|docs|finance|integrations|locale|messaging|templates|tests"
@@ -41,8 +37,6 @@ def broken_links(page: Path) -> list[str]:
             continue
         name, _, anchor = target.partition("#")
         path = (page.parent / name).resolve() if name else page
-        if path.is_relative_to(ROOT) and str(path.relative_to(ROOT)) in WRITTEN_BY:
-            continue  # whether they are fresh is for the command that writes them
         if not path.exists() or (anchor and anchor not in headings(path)):
             broken.append(target)
     return broken
@@ -50,7 +44,7 @@ def broken_links(page: Path) -> list[str]:
 
 def missing_paths(page: Path) -> list[str]:
     texts = CODE.findall(prose(page))
-    named = [text for text in texts if PATH.fullmatch(text) and text not in WRITTEN_BY]
+    named = [text for text in texts if PATH.fullmatch(text)]
     return [name for name in named if not any((folder / name).exists() for folder in (ROOT, page.parent))]
 
 

@@ -1,11 +1,13 @@
 """House rule 5: what is generated from declarations is fresh, and a stale copy is noticed."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agency.selectors.retention import retention_page
 from agency.settings.example import example_text, main
+from benchmarks.report import RESULTS, performance_page
 from integrations.catalogue import services_page
 from integrations.completeness import problems
 from tests.house.source import ROOT
@@ -14,6 +16,7 @@ GENERATED = {
     "docs/services.md": services_page,
     "docs/retention.md": retention_page,
     ".env.example": example_text,
+    "docs/performance.md": lambda: performance_page(json.loads(RESULTS.read_text("utf-8"))),
 }
 
 

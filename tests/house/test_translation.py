@@ -1,16 +1,39 @@
 """Everything a person reads is said in Brazilian Portuguese, and the compiled catalogue is the one of the texts."""
 
+import ast
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import unfold as unfold_package
 from django.utils.translation import gettext, override
 
-from tests.house.source import ROOT
+from tests.house.source import ROOT, Module, called, calls, sample, violations
 from tests.house.translation import MESSAGES, catalog, changed_fields, compiled, extracted, untranslatable
 
+pytestmark = pytest.mark.gettext
 SAME = {"Link"}  # Unfold's words that Portuguese shares
+
+SPOKEN_BY = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext"}
+
+
+def hidden_texts(module: Module) -> Iterator[str]:
+    """Texts said inside an f-string: the program that collects them does not look there."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.JoinedStr):
+            for call in calls(node):
+                if called(call) in SPOKEN_BY:
+                    yield f"{module.at(call)}: say it before the f-string"
+
+
+def test_a_text_inside_an_f_string_is_found() -> None:
+    assert len(list(hidden_texts(sample("agency/x.py", "f\"{_('none')} of {n}\"\n")))) == 1
+    assert list(hidden_texts(sample("agency/x.py", "none = _('none')\nf'{none} of {n}'\n"))) == []
+
+
+def test_no_text_hides_in_an_f_string() -> None:
+    assert violations(hidden_texts) == ""
 
 
 def test_every_text_has_its_translation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from tests.screenshots.stage import LOGIN, PASSWORD, Shown, make_stage
 
 IMAGES = Path(settings.BASE_DIR) / "docs" / "images"
 WORK = Path(settings.BASE_DIR) / ".batuta" / "screenshots"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium") or "chromium"
 MOST_BYTES = 200_000
 COLOURS = 255
 PAUSE = 1_200  # milliseconds for parts that load after the page

@@ -43,13 +43,22 @@ class DemoResult:
     report: LedgerReport
     funnel: Funnel
     campaign_seconds: float
-    recovery_seconds: float
+    recovery_seconds: float  # 0: no sender was killed, or what it held never moved again
     finished: bool
+    people: int
+
+    @property
+    def settled(self) -> int:
+        """People who were sent to, skipped, failed or are unknown."""
+        others = (RecipientState.SKIPPED, RecipientState.FAILED, RecipientState.UNKNOWN)
+        return self.funnel.accepted + self.funnel.of(*others)
 
     @property
     def passed(self) -> bool:
-        """The ledger and the log agree, everybody has a final state, and few are unknown."""
-        return self.finished and self.report.agree and self.report.open_rows == 0 and self.report.unknown <= MAX_UNKNOWN
+        """Everybody was targeted and has a final state, the ledger and the log agree, few are unknown, and a killed sender's rows moved on."""
+        whole = self.finished and self.funnel.targeted == self.settled == self.people
+        agreed = self.report.agree and self.report.open_rows == 0 and self.report.unknown <= MAX_UNKNOWN
+        return whole and agreed and self.recovery_seconds > 0
 
 
 class Show:
@@ -80,7 +89,7 @@ class Show:
         )
         self.settle(platform)
         report = compare_ledger([execution.job_id], platform.sandbox.control.acceptances())
-        return DemoResult(report, funnel([execution.job_id]), seconds, recovery, finished)
+        return DemoResult(report, funnel([execution.job_id]), seconds, recovery, finished, self.people)
 
     def bring_in_people(self, stage: Stage, folder: Path) -> None:
         """Import them from a CSV file, as a person would."""
@@ -119,6 +128,8 @@ class Show:
                 platform.group.revive()
                 time.sleep(0.5)
             show(funnel([execution.job_id]))
+        if killed_at and not recovered and not held & self.in_hand(execution):
+            recovered = time.monotonic() - killed_at  # the last of them moved as the campaign ended
         return recovered
 
     def in_hand(self, execution: Execution) -> set[tuple[int, int | None]]:
@@ -215,16 +226,10 @@ def account_lines(result: DemoResult) -> list[str]:
             f"{reason.name.lower()} {count:,}" for reason, count in counts.by_reason(state).items() if reason
         )
         lines.append(f"  {state.name.lower():<10}{number:>7,}{f'   ({reasons})' if reasons else ''}")
-    settled = (
-        counts.accepted
-        + counts.of(RecipientState.SKIPPED)
-        + counts.of(RecipientState.FAILED)
-        + counts.of(RecipientState.UNKNOWN)
-    )
     lines.append(
         f"targeted {counts.targeted:,} = sent {counts.accepted:,} + skipped {counts.of(RecipientState.SKIPPED):,} "
         f"+ failed {counts.of(RecipientState.FAILED):,} + unknown {counts.of(RecipientState.UNKNOWN):,}"
-        + ("" if settled == counts.targeted else f"  DOES NOT ADD UP: {settled:,}")
+        + ("" if result.settled == counts.targeted else f"  DOES NOT ADD UP: {result.settled:,}")
     )
     lines.append(str(result.report))
     return lines
