@@ -43,16 +43,16 @@ setup: ## Create .venv and install the pinned requirements (instant when nothing
 	fi
 
 demo: setup ## Send to 20,000 people, kill a sender on the way, and account for everybody (under three minutes)
-	@$(PYTHON) -m agency.embedded start main
+	@$(PYTHON) -m agency.settings.start main
 	@$(PYTHON) manage.py demo $(ARGS)
 
 up: setup ## Run the whole platform with demo records; prints URL and login; Ctrl-C stops all of it
-	@$(PYTHON) -m agency.embedded start main
+	@$(PYTHON) -m agency.settings.start main
 	@$(PYTHON) manage.py up $(ARGS)
 
 # The other supported Pythons get a virtual environment of their own (.venv-3.12, …) where the machine has them.
 test: setup ## Run every test but the fault suite, on each supported Python that is here; ends with one summary
-	@$(PYTHON) -m agency.embedded start test
+	@$(PYTHON) -m agency.settings.start test
 	@$(PYTHON) -m pytest $(ARGS)
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); tested=$$own absent=; \
 	for version in 3.11 3.12 3.13; do \
@@ -81,10 +81,11 @@ format: setup ## Put imports and code into the house style
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# On durable servers of its own: what is killed here must come back with everything it had confirmed. More of Beat: `pytest -m faults`.
+# On durable private servers of its own, whatever DATABASE_URL and REDIS_URL say: what is killed here must come back with everything it had confirmed. More of Beat: `pytest -m faults`.
 faults: setup ## Inject every fault of the engine's table (ROW=one, REPEAT=20, SHORT=1 for the ones CI runs)
 	@$(PYTHON) -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHORT),--short)
 
+# On private servers too, whatever DATABASE_URL and REDIS_URL say: figures compare only on servers that are set up alike.
 bench: setup ## Measure the engine beside the usual shape and the bare loop; writes benchmarks/results.json
 	@$(PYTHON) -m agency.embedded start main
 	@$(PYTHON) -m benchmarks $(ARGS)

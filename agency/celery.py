@@ -2,10 +2,13 @@
 
 import gc
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.fixups import django as celery_fixups
+from celery.loaders.app import AppLoader
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 fixups: Any = celery_fixups  # its type information names half of it
@@ -59,6 +62,17 @@ def pooled_databases(app: Celery) -> PooledFixup:
     return fixup
 
 
-app = Celery("batuta", fixups=["agency.celery:pooled_databases"])
+class SettingsLoader(AppLoader):
+    """Celery's own, but that a worker or Beat whose settings are wrong ends with a sentence."""
+
+    def config_from_object(self, obj: Any, silent: bool = False) -> Any:
+        """As Celery's."""
+        try:
+            return super().config_from_object(obj, silent)
+        except ImproperlyConfigured as error:
+            sys.exit(str(error))
+
+
+app = Celery("batuta", loader=SettingsLoader, fixups=["agency.celery:pooled_databases"])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -1,6 +1,7 @@
 """`python -m agency.embedded start|stop|status|urls [main|test|faults]`: the private servers from the command line.
 
 `urls` starts them too and prints what a shell can `eval`, so that a command can be pointed at one purpose's servers.
+It reads no settings: what starts them only where DATABASE_URL and REDIS_URL are not given is `python -m agency.settings.start`.
 """
 
 import argparse

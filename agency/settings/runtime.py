@@ -25,6 +25,7 @@ def server_settings(purpose: Literal["main", "test"], queues: tuple[str, ...]) -
     return {
         "DATABASES": {"default": database},
         "REDIS_URL": redis_url,
+        "REDIS_IS_PRIVATE": given.redis_url is None,
         "LIMITER_URL": limiter_url,
         "CELERY_BROKER_URL": redis_url,
         "CELERY_RESULT_BACKEND": f"agency.results:ResultStore+{redis_url}",

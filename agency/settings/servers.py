@@ -1,7 +1,7 @@
 """Where PostgreSQL and Redis are: the given URLs, else private servers that `agency.embedded` starts."""
 
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -9,9 +9,22 @@ from agency import embedded
 from agency.settings.environment import environment
 
 
+def _split(name: str, url: str) -> SplitResult:
+    """The parts of a URL whose port is a number. Raises ImproperlyConfigured, which never shows the URL: it holds a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} has no host and port that can be read: the port is a number from 0 to 65535, and the characters : / @ # ? [ ] "
+            "of a password are written as %3A %2F %40 %23 %3F %5B %5D."
+        ) from None
+    return parts
+
+
 def database_from_url(url: str) -> dict[str, Any]:
     """Django's connection settings for `postgresql://user:password@host:port/name?host=/socket/dir&sslmode=…`."""
-    parts = urlsplit(url)
+    parts = _split("DATABASE_URL", url)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ImproperlyConfigured(f"DATABASE_URL must begin with postgresql://, not {parts.scheme or 'nothing'}://.")
     options = dict(parse_qsl(parts.query))
@@ -36,10 +49,12 @@ def server_urls(purpose: Literal["main", "test"]) -> tuple[str, str]:
     given = environment()
     database = given.database_url.get_secret_value() if given.database_url else ""
     redis = given.redis_url.get_secret_value() if given.redis_url else ""
-    if redis and urlsplit(redis).scheme not in ("redis", "rediss"):
+    if redis and _split("REDIS_URL", redis).scheme not in ("redis", "rediss"):
         raise ImproperlyConfigured(
             "REDIS_URL must begin with redis:// or rediss://, e.g. redis://:password@host:6379/0."
         )
+    if database:
+        database_from_url(database)
     if database and redis:
         return database, redis
     if given.batuta_servers == "none":
