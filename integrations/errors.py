@@ -6,6 +6,7 @@
 `RateLimited`          retry after `retry_after` seconds
 `AuthenticationFailed` stop this connection and alert a person
 `Refused`              record it, never retry; suppress the address when `suppress` says so
+`AcceptedBefore`       never send again: an earlier attempt was accepted, and only its answer is lost
 `UnexpectedResponse`   alert: the service answered something its documentation does not say
 =====================  ==========================================================
 
@@ -134,6 +135,10 @@ class Refused(IntegrationError):
     ) -> None:
         self.suppress = suppress
         super().__init__(service, operation, code, text)
+
+
+class AcceptedBefore(IntegrationError):
+    """The provider knows our key from an earlier attempt, which it accepted with other contents. What became of it status events will tell."""
 
 
 class UnexpectedResponse(IntegrationError):

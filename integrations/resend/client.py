@@ -8,6 +8,7 @@ from typing import Any
 
 from integrations.capabilities.messages import Accepted, OutboundMessage, Recovery
 from integrations.errors import (
+    AcceptedBefore,
     AuthenticationFailed,
     IntegrationError,
     RateLimited,
@@ -106,6 +107,8 @@ def resend_failure(response: HttpResponse) -> IntegrationError:
     operation, status = response.operation, response.status
     if name in _ACCOUNT or status in (401, 403):
         return AuthenticationFailed(SERVICE, operation, name, text)
+    if name == "invalid_idempotent_request":
+        return AcceptedBefore(SERVICE, operation, name, text)
     if status == 429:
         return RateLimited(SERVICE, operation, name, text, retry_after=response.retry_after(1.0))
     if status >= 500 or name == "concurrent_idempotent_requests":

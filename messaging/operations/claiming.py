@@ -225,7 +225,10 @@ def _decide(
 
 
 def _recent_sends(plan: JobPlan, contact_ids: Sequence[int], now: datetime) -> Mapping[int, list[datetime]]:
-    """When these people were last written to, across the client's jobs of the cap's period; asked only where there is a cap."""
+    """When these people were last written to, or may have been (in hand elsewhere, unknown), in the client's jobs of the cap's period.
+
+    Asked only where there is a cap.
+    """
     cap = plan.policy.cap
     if cap is None or not contact_ids:
         return {}
@@ -233,12 +236,17 @@ def _recent_sends(plan: JobPlan, contact_ids: Sequence[int], now: datetime) -> M
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT r.contact_id, r.sent_at FROM messaging_recipient r
+            SELECT r.contact_id, COALESCE(r.sent_at, r.changed_at, %s) FROM messaging_recipient r
             WHERE r.job_id = ANY(ARRAY(
                 SELECT id FROM messaging_sendjob WHERE client_id = %s AND (finished_at IS NULL OR finished_at > %s - make_interval(days => %s))
-            )) AND r.contact_id = ANY(%s) AND r.sent_at > %s - make_interval(days => %s)
+            )) AND r.contact_id = ANY(%s) AND (
+                r.sent_at > %s - make_interval(days => %s)
+                OR (r.state = 1 AND r.job_id <> %s) OR (r.state = 5 AND r.changed_at > %s - make_interval(days => %s)))
             """,
-            [plan.client_id, now, cap.days, list(contact_ids), now, cap.days],
+            [
+                *(now, plan.client_id, now, cap.days, list(contact_ids), now, cap.days),
+                *(plan.job_id, now, cap.days),
+            ],
         )
         for contact_id, sent_at in cursor.fetchall():
             found[contact_id].append(sent_at)

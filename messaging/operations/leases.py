@@ -22,14 +22,16 @@ ACTOR = Actor.system("messaging.sweep")
 def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
     """Decide about rows whose lease ran out. Returns how many were put back, became unknown, and were given up.
 
-    A row goes back to pending only if its provider drops repetitions of our key, or if it never had a sender; otherwise it is *unknown*,
-    which is final for the job. One that has been put back too often is given up, so that a row that kills its process cannot do so
-    forever. Each job's audit log tells that a process was lost, and with how many messages in hand.
+    A row goes back to pending only if its provider drops repetitions of our key (and its job has no sender of another account, which knows
+    nothing of that key), or if it never had a sender; otherwise it is *unknown*, which is final for the job. One that has been put back
+    too often is given up, so that a row that kills its process cannot do so forever. Each job's audit log tells that a process was lost,
+    and with how many messages in hand.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT r.id, r.job_id, r.attempt, j.max_attempts, c.service
+            SELECT r.id, r.job_id, r.attempt, j.max_attempts, c.service, EXISTS (
+                SELECT FROM messaging_sender other WHERE other.id = ANY(j.sender_ids) AND other.connection_id <> s.connection_id)
             FROM messaging_recipient r JOIN messaging_sendjob j ON j.id = r.job_id
             LEFT JOIN messaging_sender s ON s.id = r.sender_id LEFT JOIN integrations_connection c ON c.id = s.connection_id
             WHERE r.state = 1 AND r.leased_until < now() ORDER BY r.id LIMIT %s FOR UPDATE OF r SKIP LOCKED
@@ -39,8 +41,8 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
         rows = cursor.fetchall()
         fates: dict[tuple[RecipientState, Reason], list[int]] = defaultdict(list)
         by_job: dict[int, Counter[str]] = defaultdict(Counter)
-        for recipient_id, job_id, attempt, max_attempts, service in rows:
-            fate = _fate(service, attempt, max_attempts)
+        for recipient_id, job_id, attempt, max_attempts, service, mixed in rows:
+            fate = _fate(service, mixed, attempt, max_attempts)
             fates[fate].append(recipient_id)
             by_job[job_id][fate[0].name.lower()] += 1
         for (state, reason), ids in sorted(fates.items()):
@@ -62,8 +64,8 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
     return {state.name.lower(): len(ids) for (state, _reason), ids in fates.items()}
 
 
-def _fate(service: str | None, attempt: int, max_attempts: int) -> tuple[RecipientState, Reason]:
-    if service is not None and recovery_of(service) is not Recovery.DEDUPE:
+def _fate(service: str | None, mixed: bool, attempt: int, max_attempts: int) -> tuple[RecipientState, Reason]:
+    if service is not None and (mixed or recovery_of(service) is not Recovery.DEDUPE):
         return RecipientState.UNKNOWN, Reason.LEASE_EXPIRED
     if attempt >= max_attempts:
         return RecipientState.FAILED, Reason.ATTEMPTS_EXHAUSTED

@@ -10,7 +10,7 @@ from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput
 from messaging.models import Contact, Message, Recipient, Sender, TemplateVersion
 from messaging.operations.jobs import ADDRESS_FIELD, JobOrder, add_recipients, complete_audience, open_job
-from messaging.states import ChannelKind, Direction, MessageKind
+from messaging.states import ChannelKind, Direction, MessageKind, TemplateState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,13 @@ def send_single_message(*, message: SingleMessage, actor: Actor) -> Message:
         template = message.template_version.template
         if (template.client_id, template.channel) != (contact.client_id, channel):
             raise InvalidInput("wrong_template", _("Choose a template of this client and channel."), "template")
+        if template.state != TemplateState.APPROVED:
+            text = _("The template “%(name)s” is %(state)s; only an approved one can be sent.")
+            raise InvalidInput(
+                "template_not_approved",
+                text % {"name": template.name, "state": template.get_state_display()},
+                "template",
+            )
     address = getattr(contact, ADDRESS_FIELD[channel]) or (
         contact.whatsapp_id if channel == ChannelKind.WHATSAPP else None
     )

@@ -257,7 +257,7 @@ class Batch:
                 verdict_of(
                     row,
                     answer,
-                    recovery=held.recoveries.get(row.sender_id, Recovery.NONE),
+                    recovery=self._recovery(held, row),
                     at=at,
                     max_attempts=self.plan.max_attempts,
                     chance=chance,
@@ -275,6 +275,11 @@ class Batch:
         )
         self.handled += len(verdicts)
         self._learn(verdicts)
+
+    def _recovery(self, held: InHand, row: Claimed) -> Recovery:
+        """What a lost answer may rely on. Each account keeps its own keys, so a job of several accounts cannot rely on them."""
+        found = held.recoveries.get(row.sender_id, Recovery.NONE)
+        return Recovery.NONE if found is Recovery.DEDUPE and not self.plan.one_account else found
 
     def _learn(self, verdicts: list[tuple[Claimed, Verdict]]) -> None:
         """What the answers say about senders and addresses."""

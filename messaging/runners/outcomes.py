@@ -6,6 +6,7 @@ from datetime import datetime
 
 from integrations.capabilities.messages import Accepted, Recovery
 from integrations.errors import (
+    AcceptedBefore,
     AuthenticationFailed,
     IntegrationError,
     NotConfigured,
@@ -66,22 +67,29 @@ def verdict_of(
                 row.recipient_id, RecipientState.PENDING, code=code, delay=REST_SECONDS, uses_attempt=False
             )
             return Verdict(waiting, stop_sender=answer.text or code)
+        case AcceptedBefore():
+            return Verdict(_unknown(row, code))
         case Refused():
             refused = Outcome(row.recipient_id, RecipientState.FAILED, Reason.PROVIDER_REFUSED, code=code)
             return Verdict(refused, suppress=answer.suppress)
         case TemporaryFailure() | UnexpectedResponse():
-            if answer.accepted_possible and recovery is not Recovery.DEDUPE:
-                unknown = Outcome(
-                    row.recipient_id,
-                    RecipientState.UNKNOWN,
-                    Reason.LEASE_EXPIRED,
-                    code=code,
-                    values=row.rendered.values or None,
-                )
-                return Verdict(unknown, broken=True)
+            # With no attempt left it is no dead letter either: days later the provider has forgotten our key.
+            last = row.attempt >= max_attempts
+            if answer.accepted_possible and (last or recovery is not Recovery.DEDUPE):
+                return Verdict(_unknown(row, code), broken=True)
             return Verdict(_retry(row, code, max_attempts, chance), broken=True)
         case _:
             return Verdict(_retry(row, code, max_attempts, chance), broken=True)
+
+
+def _unknown(row: Claimed, code: str) -> Outcome:
+    return Outcome(
+        row.recipient_id,
+        RecipientState.UNKNOWN,
+        Reason.LEASE_EXPIRED,
+        code=code,
+        values=row.rendered.values or None,
+    )
 
 
 def _retry(row: Claimed, code: str, max_attempts: int, chance: random.Random) -> Outcome:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from messaging.models import SendJob, TemplateVersion
+from messaging.models import Sender, SendJob, TemplateVersion
 from messaging.rules.policy import SendPolicy
 from messaging.rules.rendering import CompiledTemplate, Wording, compile_wording, declared_variables
 from messaging.selectors.links import unsubscribe_url
@@ -32,6 +32,7 @@ class JobPlan:
     provider_template: str = ""
     provider_language: str = ""
     media_url: str = ""
+    one_account: bool = True  # all its senders belong to one connection
     signed_at: float | None = None  # of the links in its messages: an attempt made again says the same
 
     def unsubscribe_url(self, recipient_id: int) -> str:
@@ -70,6 +71,7 @@ def job_plan(job_id: int) -> JobPlan:
         provider_template=version.provider_name if version else "",
         provider_language=version.template.language if version else "",
         media_url=version.media_url if version else "",
+        one_account=Sender.objects.filter(pk__in=job.sender_ids).values("connection").distinct().count() <= 1,
         signed_at=job.created_at.timestamp(),
     )
 

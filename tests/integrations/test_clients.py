@@ -249,7 +249,7 @@ def test_twilio_waits_as_long_as_told() -> None:
             resend(409, "concurrent_idempotent_requests"),
             ("TemporaryFailure", "concurrent_idempotent_requests", True),
         ),
-        (409, resend(409, "invalid_idempotent_request"), ("refused", "invalid_idempotent_request", None)),
+        (409, resend(409, "invalid_idempotent_request"), ("AcceptedBefore", "invalid_idempotent_request")),
         (422, resend(422, "validation_error"), ("refused", "validation_error", None)),
         (
             422,

@@ -8,6 +8,7 @@ import pytest
 
 from integrations.capabilities.messages import Accepted, OutboundMessage, TemplateCall, open_channel
 from integrations.errors import (
+    AcceptedBefore,
     AuthenticationFailed,
     IntegrationError,
     RateLimited,
@@ -171,7 +172,6 @@ def test_a_lost_acceptance_is_never_called_surely_not_accepted(
         ("twilio", "21211", SuppressReason.INVALID_ADDRESS),
         ("twilio", "63016", None),
         ("resend", "validation_error", None),
-        ("resend", "invalid_idempotent_request", None),
         ("smtp", "5.1.1", SuppressReason.HARD_BOUNCE),
         ("smtp", "5.7.1", None),
     ],
@@ -218,7 +218,7 @@ def test_resend_drops_repetitions(sandbox: RunningSandbox) -> None:
     assert isinstance(first, Accepted) and first == again
     assert len(sandbox.control.acceptances()) == 1
     (other,) = send_all(connection, replace(message("resend"), subject="Outra coisa"))
-    assert isinstance(other, Refused) and other.code == "invalid_idempotent_request"
+    assert isinstance(other, AcceptedBefore) and other.code == "invalid_idempotent_request"
     sandbox.control.add_fault("cut_after", service="resend", count=1)
     lost, repeated = send_all(connection, message("resend", 2), message("resend", 2))
     assert isinstance(lost, TemporaryFailure) and isinstance(repeated, Accepted)

@@ -110,6 +110,8 @@ def _reopen(execution_id: int) -> None:
     campaign, execution = _locked(execution_id)
     if execution.state != ExecutionState.COMPLETED or execution.job.state != JobState.RUNNING:
         return
+    if campaign.state == CampaignState.ARCHIVED:
+        return  # the messages go out; a campaign that was put away stays there
     if Execution.objects.filter(campaign=campaign, state__in=OPEN_EXECUTIONS).exists():
         return
     execution.state, execution.finished_at = ExecutionState.RUNNING, None
