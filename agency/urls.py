@@ -14,6 +14,7 @@ api = import_string("agency.api.root.api")
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("accounts/invitation/<str:token>/", import_string("agency.views.invitation.invitation"), name="invitation"),
+    path("accounts/preferences/", import_string("agency.views.preferences.preferences"), name="preferences"),
     path("accounts/", include("allauth.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/logout/", RedirectView.as_view(pattern_name="account_logout")),

@@ -9,6 +9,7 @@ from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
@@ -18,6 +19,7 @@ from agency.admin.buttons import ButtonForm, OperationButton
 from agency.kit.actor import Actor
 from agency.models import Client, ClientGrant, Employee, User
 from agency.operations.accounts import change_access, invite_person, repeat_invitation, switch_account
+from agency.operations.employees import change_employee, create_employee
 from agency.rules.roles import INVITE_PEOPLE
 from agency.selectors.access import visible_clients, visible_employees, visible_grants, visible_users
 from agency.states import Role
@@ -165,7 +167,26 @@ class EmployeeAdmin(RecordAdmin):
     list_display = ("name", "title", "email", "active")
     list_filter = ("active",)
     ordering = ("name",)
+    fields = ("name", "title", "email", "phone", "user", "active")
     masked_fields = {"phone": PERSONAL}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Whoever is written down is in the team; leaving it is a change."""
+        return ("name", "title", "email", "phone", "user") if obj is None else tuple(self.fields)
+
+    def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Employee:
+        """A new member of the team."""
+        names = ("name", "title", "email", "user")
+        given = {name: cleaned[name] for name in names}
+        return create_employee(actor=actor, phone=cleaned.get("phone", ""), **given)
+
+    def change_record(
+        self, actor: Actor, employee: Employee, cleaned: Mapping[str, Any], request: HttpRequest
+    ) -> Employee:
+        """What is known of a member; a phone that the reader may not see stays."""
+        names = ("name", "title", "email", "user", "active")
+        given = {name: cleaned[name] for name in names}
+        return change_employee(actor=actor, employee_id=employee.pk, phone=cleaned.get("phone"), **given)
 
 
 @admin.register(ClientGrant)

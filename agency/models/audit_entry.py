@@ -26,6 +26,8 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["subject_type", "subject_id", "id"], name="audit_subject"),
             models.Index(fields=["client", "id"], name="audit_client"),
+            models.Index(fields=["user_id", "id"], name="audit_person"),
+            models.Index(fields=["at"], name="audit_at"),
         ]
 
     def __str__(self) -> str:

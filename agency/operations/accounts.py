@@ -1,5 +1,6 @@
 """Accounts: the first administrator, invitations, what a person may do and see."""
 
+import zoneinfo
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -159,6 +160,23 @@ def switch_account(*, actor: Actor, user_id: int, active: bool) -> User:
     record_audit(
         actor=actor, action="switch_account", subject=user, before={"active": not active}, after={"active": active}
     )
+    return user
+
+
+@transaction.atomic
+def change_preferences(*, actor: Actor, user_id: int, language: str, time_zone: str) -> User:
+    """In which language and on which clock a person reads pages; empty for the browser's language and the agency's clock. Raises `InvalidInput`."""
+    if language and language not in dict(settings.LANGUAGES):
+        raise InvalidInput("bad_language", _("There is no such language here."), field="language")
+    if time_zone and time_zone not in zoneinfo.available_timezones():
+        raise InvalidInput("bad_time_zone", _("There is no such time zone."), field="time_zone")
+    user = User.objects.select_for_update().get(pk=user_id)
+    before = {"language": user.language, "time_zone": user.time_zone}
+    after = {"language": language, "time_zone": time_zone}
+    if after != before:
+        user.language, user.time_zone = language, time_zone
+        user.save(update_fields=["language", "time_zone"])
+        record_audit(actor=actor, action="change_preferences", subject=user, before=before, after=after)
     return user
 
 
