@@ -36,11 +36,15 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         choices=time_zones,
+        initial=Client._meta.get_field("time_zone").default,
         widget=UnfoldAdminSelectWidget,
         help_text=gettext_lazy("Send windows and quiet hours of its campaigns follow this clock."),
     )
     language = forms.ChoiceField(
-        label=gettext_lazy("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Language"),
+        choices=settings.LANGUAGES,
+        initial=Client._meta.get_field("language").default,
+        widget=UnfoldAdminSelectWidget,
     )
 
     class Meta:

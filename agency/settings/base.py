@@ -197,7 +197,7 @@ UNFOLD: dict[str, Any] = {
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "agency.admin.navigation.sidebar"},
     "ACCOUNT": {
         "navigation": [
-            {"title": _("Language and time zone"), "link": "/accounts/preferences/"},
+            {"title": _("Preferences"), "link": "/accounts/preferences/"},
             {"title": _("Password"), "link": "/accounts/password/change/"},
             {"title": _("Second factor"), "link": "/accounts/2fa/"},
             {"title": _("Sessions"), "link": "/accounts/sessions/"},

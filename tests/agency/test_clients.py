@@ -50,7 +50,9 @@ def test_a_tax_id_is_checked_and_written_as_its_country_does(country: str, text:
 def test_a_director_takes_a_client_on_changes_pauses_and_ends_it() -> None:
     director = make_person("dora", Role.DIRECTOR)
     browser = browser_of(director)
-    assert 'name="slug"' in browser.get("/admin/agency/client/add/").content.decode()
+    empty = browser.get("/admin/agency/client/add/").content.decode()
+    assert 'name="slug"' in empty
+    assert '<option value="America/Sao_Paulo" selected>' in empty
     assert browser.post("/admin/agency/client/add/", ENTERED).status_code == 302
     client = Client.objects.get()
     assert (client.name, client.slug, client.tax_id) == ("Padaria Aurora", "padaria-aurora", "11.222.333/0001-81")
