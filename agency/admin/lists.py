@@ -44,10 +44,14 @@ class RecordList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list: list[Any] = [self.model_admin.mask(request, record) for record in self.result_list]
+        self.complete(self.result_list)
         self.previous_url = self.get_query_string({PAGE_VAR: self.page_num - 1}) if self.page_num > 1 else ""
         self.next_url = self._next_url()
         self.count_text = self._count_text()
         self.full_result_count = self.result_count  # else the page title offers to "show all"
+
+    def complete(self, records: list[Any]) -> None:
+        """Add to the records of a page, or of a piece of the list's file, what is best asked for all of them at once."""
 
     def _next_url(self) -> str:
         if self.page_num * self.list_per_page < self.result_count:

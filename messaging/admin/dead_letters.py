@@ -30,6 +30,7 @@ class DeadLetterAdmin(RecordAdmin):
     visible_to = staticmethod(visible_dead_letters)
     list_select_related = ("job__client", "sender")
     masked_fields = {"variables": PERSONAL}
+    exports = False  # its page is no list of records; a run's people have a file of their own
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Jobs with dead letters, newest first; from the totals, so that nobody is counted."""

@@ -24,6 +24,7 @@ from agency.admin.words import number
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.models import Client
+from agency.operations.bulk_reads import note_bulk_read
 from agency.rules.roles import IMPORT_CONTACTS
 from agency.selectors.access import visible_clients
 from messaging.admin.import_page import columns_context, live_context, look_at, preview_context, result_context
@@ -31,7 +32,6 @@ from messaging.admin.import_words import TONES, mapping_from
 from messaging.admin.words import labels
 from messaging.imports.rows import UnreadableFile
 from messaging.models import ContactImport
-from messaging.operations.bulk_reads import note_bulk_read
 from messaging.operations.import_drafts import discard_import, receive_file, start_import
 from messaging.operations.imports import store_upload
 from messaging.selectors.imports import may_discard, may_start

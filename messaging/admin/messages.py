@@ -23,11 +23,10 @@ SHOWN = 80  # characters of a text in the list
 class MessageList(RecordList):
     """The list with what became of each outbound message, asked for all of the page at once."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        ids = [message.recipient_id for message in self.result_list if message.recipient_id]
+    def complete(self, records: list[Any]) -> None:
+        ids = [message.recipient_id for message in records if message.recipient_id]
         found = Recipient.objects.in_bulk(ids)
-        for message in self.result_list:
+        for message in records:
             message.sending = found.get(message.recipient_id)
 
 

@@ -95,6 +95,7 @@ class RecipientAdmin(RecordAdmin):
     visible_to = staticmethod(visible_recipients)
     list_select_related = ("job__client", "sender")
     masked_fields = {"variables": PERSONAL}
+    exports = False  # its page is no list of records; a run's people have a file of their own
     buttons = (
         OperationButton(
             "retry",

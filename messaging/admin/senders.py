@@ -75,13 +75,12 @@ def _activate_warning(sender: Sender) -> str:
 class SenderList(RecordList):
     """The list with each sender's live allowance, asked for all of the page at once."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+    def complete(self, records: list[Any]) -> None:
         try:
-            found = allowances_now(self.result_list, timezone.now().date())
+            found = allowances_now(records, timezone.now().date())
         except LimiterUnavailable:
             found = {}
-        for sender in self.result_list:
+        for sender in records:
             sender.allowance = found.get(sender.pk)
 
 

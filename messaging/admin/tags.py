@@ -19,6 +19,7 @@ class TagAdmin(RecordAdmin):
     list_select_related = ("client",)
     list_display = ("name", "client", "people")
     list_filter = ("client",)
+    export_columns = ("name", "client")
     search_help_text = _("Beginning of a name")
     fields = ("name", "client", "people")
     readonly_fields = ("people",)

@@ -12,10 +12,10 @@ from agency.api.access import actor_of_token, caller, client_or_404, token, visi
 from agency.api.idempotency import idempotent
 from agency.api.pages import Page, PageQuery, page_of
 from agency.api.problems import ApiProblem
+from agency.operations.bulk_reads import note_bulk_read
 from agency.rules.roles import IMPORT_CONTACTS, PERSONAL_DATA
 from messaging.api.fields import RecordId, Short, Slug
 from messaging.models import ContactImport
-from messaging.operations.bulk_reads import note_bulk_read
 from messaging.operations.imports import create_import, store_upload
 from messaging.selectors.visible import visible_imports
 

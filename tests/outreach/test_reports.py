@@ -11,11 +11,12 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import override
 
+from agency.kit.spreadsheets import safe_cell
 from campaigns.outreach.operations.executions import start_campaign
 from campaigns.outreach.operations.preparing import prepare_execution
 from campaigns.outreach.operations.segments import create_segment
 from campaigns.outreach.selectors.forecast import campaign_forecast
-from campaigns.outreach.selectors.reports import Rate, execution_report, recipients_csv, safe_cell
+from campaigns.outreach.selectors.reports import Rate, execution_report, recipients_csv
 from campaigns.outreach.states import CampaignState
 from messaging.models import Contact, DeliveryEvent, Recipient, Sender, Tally
 from messaging.states import Reason, RecipientState

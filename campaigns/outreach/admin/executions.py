@@ -1,12 +1,10 @@
 """Runs: how each went, its people with the reason for each non-send, and the file of them."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -15,7 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from agency.admin.base import PERSONAL, RecordAdmin, actor_of
+from agency.admin.downloads import csv_response
 from agency.admin.words import Tone, duration, number
+from agency.operations.bulk_reads import note_bulk_read
 from agency.rules.masking import masked
 from campaigns.outreach.admin.live import TEMPLATE, live_context
 from campaigns.outreach.admin.words import TONES
@@ -24,7 +24,6 @@ from campaigns.outreach.selectors.people import PAGE, PeopleFilter, people_page
 from campaigns.outreach.selectors.reports import execution_report, recipients_csv
 from campaigns.outreach.selectors.visible import visible_executions
 from campaigns.outreach.states import ExecutionState
-from messaging.operations.bulk_reads import note_bulk_read
 from messaging.states import Reason, RecipientState
 
 STATE_LABELS: Mapping[str, str] = {
@@ -150,20 +149,7 @@ class ExecutionAdmin(RecordAdmin):
             actor=actor_of(request),
         )
         pieces = recipients_csv(execution, wanted[:MAX_ATTRIBUTES])
-        # An asynchronous server would read a plain iterator to its end before sending; the other kind cannot read an asynchronous one.
-        streamed = _asynchronously(pieces) if isinstance(request, ASGIRequest) else pieces
-        response = StreamingHttpResponse(streamed, content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = (
-            f'attachment; filename="campaign-{execution.campaign_id}-{execution.number}.csv"'
-        )
-        return response
-
-
-async def _asynchronously(pieces: Iterator[str]) -> AsyncIterator[str]:
-    """The same pieces, each made in a thread only when the last one has been sent."""
-    following = sync_to_async(lambda: next(pieces, None))
-    while (piece := await following()) is not None:
-        yield piece
+        return csv_response(request, pieces, f"campaign-{execution.campaign_id}-{execution.number}.csv")
 
 
 def _numbers(request: HttpRequest, name: str, known: list[int]) -> tuple[int, ...]:

@@ -1,8 +1,6 @@
 """What became of an execution, in numbers, and its people as rows of a file."""
 
-import csv
 import datetime as dt
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agency.kit.spreadsheets import BYTE_ORDER_MARK, csv_lines
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.selectors.audience import within
 from messaging.selectors.totals import funnel
@@ -20,7 +19,6 @@ from messaging.states import Reason, RecipientState
 SLOW_MILLISECONDS = 1_500
 SAMPLE = 50_000  # deliveries looked at for times
 PAGE = 5_000  # rows of the export read at once
-_DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +175,7 @@ def recipients_csv(execution: Execution, attributes: Sequence[str] = ()) -> Iter
         _("changed"),
         _("replied"),
     ]
-    yield "\ufeff" + _lines([[*header, *attributes]])
+    yield BYTE_ORDER_MARK + csv_lines([[*header, *attributes]])
     words = _Words(
         states={state.value: str(state.label) for state in RecipientState},
         reasons={reason.value: str(reason.label) if reason else "" for reason in Reason},
@@ -188,7 +186,7 @@ def recipients_csv(execution: Execution, attributes: Sequence[str] = ()) -> Iter
     after = (0, -1)
     while rows := _page(execution.job_id, after):
         after = (rows[-1][0], rows[-1][1])
-        yield _lines([_cells(row, attributes, words) for row in rows])
+        yield csv_lines([_cells(row, attributes, words) for row in rows])
 
 
 def _page(job_id: int, after: tuple[int, int]) -> list[tuple[Any, ...]]:
@@ -233,15 +231,3 @@ def _cells(row: tuple[Any, ...], attributes: Sequence[str], words: _Words) -> li
 
 def _time(moment: dt.datetime | None, zone: dt.tzinfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else ""
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([[safe_cell(cell) for cell in row] for row in rows])
-    return text.getvalue()
-
-
-def safe_cell(text: str) -> str:
-    """The text of a cell, so that no spreadsheet takes it for a formula."""
-    clean = text.replace("\0", "")
-    return f"'{clean}" if clean.startswith(_DANGEROUS_STARTS) else clean
