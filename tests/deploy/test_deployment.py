@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import re
 import shlex
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -63,17 +65,51 @@ def test_compose_runs_the_processes_of_the_procfile(compose: dict[str, Any], pro
     assert profiles == {
         "sandbox": ["sandbox"],
         "evolution": ["whatsapp"],
+        "evolution-settings": ["whatsapp"],
         "storage": ["storage"],
+        "storage-settings": ["storage"],
         "prometheus": ["monitoring"],
         "grafana": ["monitoring"],
+        "grafana-settings": ["monitoring"],
     }
+
+
+@pytest.mark.parametrize(
+    ("service", "variables"),
+    [
+        ("evolution", ["EVOLUTION_API_KEY"]),
+        ("storage", ["STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY"]),
+        ("grafana", ["GRAFANA_PASSWORD"]),
+    ],
+)
+def test_a_profile_does_not_start_without_its_secrets(
+    service: str, variables: list[str], compose: dict[str, Any]
+) -> None:
+    """The script of the compose file in a real shell: what waits for it starts only where it ends with 0."""
+    check = compose["services"][f"{service}-settings"]
+    assert check["profiles"] == compose["services"][service]["profiles"]
+    condition = {"condition": "service_completed_successfully"}
+    assert compose["services"][service]["depends_on"][f"{service}-settings"] == condition
+    assert [check["environment"][name] for name in variables] == [f"${{{name}:-}}" for name in variables]
+    shell = [*check["entrypoint"], *(word.replace("$$", "$") for word in check["command"])]
+    own = {name: check["environment"][name] for name in ("PROFILE", "REQUIRED")} | {"PATH": os.defpath}
+
+    def look(**given: str) -> tuple[int, str]:
+        done = subprocess.run(shell, env=own | given, capture_output=True, text=True, timeout=30, check=False)
+        return done.returncode, done.stderr
+
+    assert look(**dict.fromkeys(variables, "x")) == (0, "")
+    for missing in variables:
+        said = f"{missing} is required in .env for the profile {check['profiles'][0]}.\n"
+        assert look(**dict.fromkeys(variables, "x") | {missing: ""}) == (1, said)
 
 
 def test_every_compose_service_is_limited_watched_and_restarted(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
+        once = name == "migrate" or name.endswith("-settings")
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
-        assert service["restart"] == ("no" if name == "migrate" else "unless-stopped"), name
-        assert ("healthcheck" in service) is (name != "migrate"), name
+        assert service["restart"] == ("no" if once else "unless-stopped"), name
+        assert ("healthcheck" in service) is not once, name
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert (ROOT / source).exists() if source.startswith("./") else source in compose["volumes"], volume
@@ -119,6 +155,12 @@ def test_systemd_units(name: str, procfile: dict[str, str]) -> None:
     expected = procfile[name].replace("0.0.0.0", "127.0.0.1").replace("%h", "%%h")
     assert service["ExecStart"] == f"/srv/batuta/.venv/bin/{expected}"
     assert (service["Restart"], service["User"]) == ("on-failure", "batuta")
+    # A path that is missing would end it with 226/NAMESPACE: systemd makes the one, the unit that all of them require the other.
+    assert (service["ReadWritePaths"], service["LogsDirectory"]) == ("/srv/batuta/media", "batuta")
+    assert unit["Unit"]["Requires"] == "batuta-migrate.service"
+    assert "batuta-migrate.service" in unit["Unit"]["After"]
+    migrate = (ROOT / "deploy" / "systemd" / "batuta-migrate.service").read_text()
+    assert "ExecStartPre=+/usr/bin/install -d -o batuta -g batuta -m 0750 /srv/batuta/media\n" in migrate
     assert int(service["TimeoutStopSec"]) > settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT
     target = (ROOT / "deploy" / "systemd" / "batuta.target").read_text()
     assert file.replace("@.", "@1.") in target

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from agency.processes import PortInUse
-from campaigns.outreach.demo.platform import PlatformNotReady, running_platform
+from campaigns.outreach.demo.platform import PlatformNotReady, PlatformRefused, only_platform, running_platform
 from campaigns.outreach.demo.records import end_earlier_demos
 from campaigns.outreach.demo.show import CAMPAIGN_SECONDS, MAX_UNKNOWN, PEOPLE, Show
 from integrations.sandbox.runner import SandboxDidNotStart
@@ -26,8 +26,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--time-scale", type=float, default=60.0, help="delays of delivered, read and replies are divided by this"
         )
+        parser.add_argument(
+            "--empty-queues", action="store_true", help="drop the messages in the queues of the Redis in REDIS_URL"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with only_platform(empty_queues=options["empty_queues"]):
+                self._show(options)
+        except PlatformRefused as error:
+            raise CommandError(str(error)) from error
+
+    def _show(self, options: dict[str, Any]) -> None:
         console = Console()
         show = Show(console, people=options["people"])
         begun = datetime.now(UTC)

@@ -13,7 +13,13 @@ from rich.console import Console
 from agency.kit.actor import Actor
 from agency.operations.accounts import renew_local_login
 from agency.processes import PortInUse, require_free_port
-from campaigns.outreach.demo.platform import LOGS, PlatformNotReady, running_platform
+from campaigns.outreach.demo.platform import (
+    LOGS,
+    PlatformNotReady,
+    PlatformRefused,
+    only_platform,
+    running_platform,
+)
 from campaigns.outreach.demo.records import lasting_stage
 from integrations.sandbox.runner import SandboxDidNotStart
 
@@ -38,8 +44,18 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--sandbox-port", type=int, default=8400)
         parser.add_argument("--time-scale", type=float, default=60.0, help="the sandbox's delays are divided by this")
+        parser.add_argument(
+            "--empty-queues", action="store_true", help="drop the messages in the queues of the Redis in REDIS_URL"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with only_platform(empty_queues=options["empty_queues"]):
+                self._run(options)
+        except PlatformRefused as error:
+            raise CommandError(str(error)) from error
+
+    def _run(self, options: dict[str, Any]) -> None:
         console = Console(highlight=False)
         try:
             require_free_port(options["port"])
