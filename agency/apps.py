@@ -13,6 +13,7 @@ from agency.kit.health import register_check
 from agency.kit.metrics import register_source
 from agency.kit.retention import declare_retention
 from agency.kit.schedules import declare_schedule
+from agency.kit.secrecy import mask_secrets
 
 # Name: (decides /readyz, title on the home page, the checks without which there is nothing to look at)
 CHECKS: dict[str, tuple[bool, Any, tuple[str, ...]]] = {
@@ -33,6 +34,7 @@ class AgencyConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare schedules and checks. Roles follow the code after each `migrate` of whichever app: its permissions are made just before."""
+        mask_secrets([settings.SECRET_KEY, *settings.ENCRYPTION_KEYS, settings.EMAIL_HOST_PASSWORD])
         post_migrate.connect(
             import_string("agency.operations.roles.sync_roles_after_migrate"), dispatch_uid="sync_roles"
         )

@@ -7,15 +7,23 @@ never touch it. Most engine tasks ignore their result and cost nothing here.
 from typing import Any
 
 from celery.backends.redis import RedisBackend
+from celery.states import EXCEPTION_STATES
 from django.apps import apps
+
+from agency.kit.secrecy import without_known, without_secrets
 
 
 class ResultStore(RedisBackend):
-    """Celery's Redis backend that also files the result of a task outside any chord as a `TaskResult` row."""
+    """Celery's Redis backend that also files the result of a task outside any chord as a `TaskResult` row. Errors are kept without secrets."""
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
     ) -> Any:
+        traceback = without_secrets(traceback) if traceback else None
+        if state in EXCEPTION_STATES:
+            text: Any = self.encode(result)  # JSON; the stubs say bytes
+            kept: Any = without_known(text)
+            result = self.decode(kept)
         redis_backend: Any = super()  # the stubs leave out what a backend is extended by
         stored = redis_backend._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
         if request is not None and not request.group and not request.chord:

@@ -10,6 +10,7 @@ import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
+from agency.kit.secrecy import mask_secrets
 from integrations.errors import NotConfigured
 from integrations.facts import ConnectionFacts
 from integrations.models import Connection
@@ -57,11 +58,12 @@ def webhook_url(connection: Connection) -> str:
 
 def seal_secrets(secrets: Mapping[str, str]) -> bytes:
     """The secrets as one token under the newest key; b"" when there are none. Raises `NotConfigured` without a key."""
+    mask_secrets(secrets.values())
     return _keys().encrypt(orjson.dumps(dict(secrets))) if secrets else b""
 
 
 def open_secrets(sealed: bytes, service: str = "") -> dict[str, str]:
-    """The secrets of a token. Raises `NotConfigured` when none of the keys opens it."""
+    """The secrets of a token; from now on this process writes none of them down. Raises `NotConfigured` when none of the keys opens it."""
     if not sealed:
         return {}
     try:
@@ -70,6 +72,7 @@ def open_secrets(sealed: bytes, service: str = "") -> dict[str, str]:
         raise NotConfigured(
             service, "connect", "secrets_unreadable", "no key of ENCRYPTION_KEYS opens the secrets of this connection"
         ) from None
+    mask_secrets(opened.values())
     return opened
 
 

@@ -15,16 +15,12 @@ No message carries a secret: texts come from the service's answer, shortened and
 
 import enum
 import re
-from collections.abc import Iterable
 from typing import Literal
 
+from agency.kit.secrecy import without_secrets
+
 MAX_TEXT = 300
-SHORTEST_SECRET = 6  # a shorter one would mask ordinary words
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_CREDENTIAL = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
-_PARAMETER = re.compile(
-    r"(?i)\b((?:access_token|appsecret_proof|api_?key|password|secret|token)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;}]{4,}"
-)
 
 RateScope = Literal["sender", "recipient"]
 
@@ -40,21 +36,9 @@ class SuppressReason(enum.StrEnum):
     PROVIDER_BLOCKED = "provider_blocked"  # the provider itself keeps the address on its suppression list
 
 
-_opened_secrets: set[str] = set()  # those of every connection that this process has opened
-
-
-def mask_secrets(secrets: Iterable[str]) -> None:
-    """From now on no error text of this process shows these values, even where a provider quotes them."""
-    _opened_secrets.update(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
-
-
 def clean_text(text: str) -> str:
     """One printable line of at most `MAX_TEXT` characters, with opened secrets and anything like a credential masked."""
-    for secret in _opened_secrets:
-        text = text.replace(secret, "***")
-    text = _CREDENTIAL.sub(r"\1 ***", text)
-    text = _PARAMETER.sub(r"\1***", text)
-    return _CONTROL.sub(" ", text).strip()[:MAX_TEXT]
+    return _CONTROL.sub(" ", without_secrets(text)).strip()[:MAX_TEXT]
 
 
 class IntegrationError(Exception):

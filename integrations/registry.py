@@ -11,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 import integrations
-from integrations.errors import NotConfigured, mask_secrets
+from agency.kit.secrecy import mask_secrets
+from integrations.errors import NotConfigured
 from integrations.facts import ConnectionFacts
 from integrations.manifest import Manifest
 

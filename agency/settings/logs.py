@@ -1,4 +1,7 @@
-"""Logging: JSON lines on standard output in production, readable lines on standard error elsewhere, and a file a day with LOG_DIR."""
+"""Logging: JSON lines on standard output in production, readable lines on standard error elsewhere, and a file a day with LOG_DIR.
+
+No line shows a secret that the process knows, or what looks like a credential, whoever wrote it.
+"""
 
 import logging
 from datetime import UTC, datetime
@@ -6,6 +9,8 @@ from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
+
+from agency.kit.secrecy import without_known, without_secrets
 
 # Loggers that say at INFO what the ledger holds anyway, several lines a second.
 TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.beat", "botocore", "urllib3")
@@ -19,6 +24,21 @@ def _stamp(logger: Any, method: str, event: EventDict) -> EventDict:
     moment = datetime.fromtimestamp(record.created, UTC) if record else datetime.now(UTC)
     event["timestamp"] = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return event
+
+
+def _mask_texts(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Texts of the event without secrets, before they become JSON."""
+    return {name: without_secrets(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _mask_json(logger: Any, method: str, line: Any) -> Any:
+    """The finished JSON line without known secrets, also those deep inside; it stays JSON."""
+    return without_known(line)
+
+
+def _mask_line(logger: Any, method: str, line: Any) -> Any:
+    """The finished readable line, with its traceback."""
+    return without_secrets(line)
 
 
 BEFORE: tuple[Processor, ...] = (
@@ -57,10 +77,14 @@ def logging_settings(*, level: str, json_lines: bool, directory: str = "") -> di
         "disable_existing_loggers": False,
         "formatters": {
             "json": _formatter(
-                structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)
+                structlog.processors.format_exc_info,
+                _mask_texts,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+                _mask_json,
             ),
             "readable": _formatter(
-                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+                _mask_line,
             ),
         },
         "handlers": handlers,

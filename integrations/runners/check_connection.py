@@ -6,7 +6,7 @@ from django.db import transaction
 
 from agency.kit.actor import Actor
 from integrations.connections import facts_of
-from integrations.errors import NotConfigured, TemporaryFailure, mask_secrets
+from integrations.errors import NotConfigured, TemporaryFailure
 from integrations.health import Health, advice
 from integrations.models import Connection
 from integrations.operations.connections import record_health
@@ -30,7 +30,6 @@ def _measured(connection: Connection) -> Health:
         missing = manifest_of(connection.service).missing(facts.settings, facts.secrets)
         if missing:
             raise NotConfigured(connection.service, "health", "setting_missing", f"empty: {', '.join(missing)}")
-        mask_secrets(facts.secrets.values())
         module = service_module(connection.service, "health")
     except NotConfigured as error:
         return advice(error)

@@ -30,7 +30,7 @@ LGPL_ACCEPTED: Mapping[str, str] = {
     "psycopg-pool": f"{_UNMODIFIED}; psycopg's pool",
     "pycountry": f"{_UNMODIFIED}; facebook-business needs it, we do not import it",
     "python-crontab": f"{_UNMODIFIED}; django-celery-beat needs it, we do not import it",
-    "python-stdnum": f"{_UNMODIFIED}; check digits of CPF and CNPJ",
+    "python-stdnum": f"{_UNMODIFIED}; check digits of tax numbers",
 }
 STRONG = re.compile(r"\bA?GPL|Affero|GNU General Public", re.IGNORECASE)
 LESSER = re.compile(r"LGPL|Lesser General Public", re.IGNORECASE)
