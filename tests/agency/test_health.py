@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
@@ -94,6 +95,8 @@ def test_metrics_are_read_when_they_are_scraped(client: Browser, settings: Any) 
     metrics.add("sweep_repairs", 2, what="wave")
     metrics.add("lease_expiries", 0)
     note_canary(queue="send")
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        broker.delete("send")  # what earlier tests enqueued and no worker took
     page = client.get("/metrics").content.decode()
     for line in (
         'batuta_sends_total{outcome="sent"} 200.0',
