@@ -19,6 +19,7 @@ HAND_CHECKED: Mapping[str, tuple[str, str]] = {
     "click-plugins": ("BSD-3-Clause", "the metadata say New BSD"),
     "colorama": ("BSD-3-Clause", "installed on Windows only"),
     "facebook-business": ("Meta Platform licence", "royalty-free, for use with Meta's services only"),
+    "httpx2-jsfetch": ("BSD-3-Clause", "installed in browsers (Emscripten) only"),
     "pyreqwest": ("Apache-2.0", "the metadata name no licence; the wheel holds the text"),
     "qrcode": ("BSD-3-Clause", "the classifier Other/Proprietary means an older MIT part in the same file"),
 }
