@@ -79,7 +79,7 @@ def test_the_vendors_are_those_of_the_requirements() -> None:
         "twilio",
     }
     assert ours <= vendor_modules()
-    assert not vendor_modules() & {"celery", "django", "ninja", "redis", "resend", "openai", "agency"}
+    assert not vendor_modules() & {"celery", "django", "ninja", "redis", "resend", "agency"}
 
 
 def test_setup_costs_less_than_two_seconds(bytecode: Path) -> None:

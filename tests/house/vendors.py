@@ -10,7 +10,7 @@ from tests.house.source import ROOT
 # What speaks a network protocol by itself. Whoever needs one of these is a client of something.
 PROTOCOLS = frozenset(
     {"aiohttp", "aiosmtplib", "dnspython", "google-auth", "h11", "httptools", "httpx", "pyreqwest", "requests"}
-    | {"slack-sdk", "urllib3"}  # Slack's speaks HTTP with the standard library
+    | {"httpcore2", "httpx2", "slack-sdk", "urllib3"}  # Slack's speaks HTTP with the standard library
 )
 STANDARD = frozenset({"ftplib", "http.client", "imaplib", "poplib", "smtplib", "socketserver", "urllib.request"})
 
