@@ -43,6 +43,9 @@ class AgencyConfig(AppConfig):
             register_check(name, check, ready=ready, title=title, needs=needs)
         check_references = import_string("agency.selectors.references.check_references")
         register_check("references", check_references, needs=("database",))
+        register_check(
+            "freeze", import_string("agency.selectors.freeze.check_freeze"), needs=("database", "migrations")
+        )
         register_source(import_string("agency.selectors.health.queue_gauges"))
         declare_retention(
             "answers",

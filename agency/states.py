@@ -8,7 +8,7 @@ class ClientState(models.TextChoices):
     """A client's life with the agency: active ⇄ paused → ended."""
 
     ACTIVE = "active", _("active")
-    PAUSED = "paused", _("paused")  # nothing is sent for the client
+    PAUSED = "paused", _("paused")  # no campaign of the client starts; what runs goes on
     ENDED = "ended", _("ended")  # kept for the records, hidden from daily lists
 
 

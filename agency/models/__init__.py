@@ -5,7 +5,8 @@ from agency.models.audit_entry import AuditEntry
 from agency.models.client import Client
 from agency.models.client_grant import ClientGrant
 from agency.models.employee import Employee
+from agency.models.freeze import Freeze
 from agency.models.idempotency_record import IdempotencyRecord
 from agency.models.user import User
 
-__all__ = ["ApiToken", "AuditEntry", "Client", "ClientGrant", "Employee", "IdempotencyRecord", "User"]
+__all__ = ["ApiToken", "AuditEntry", "Client", "ClientGrant", "Employee", "Freeze", "IdempotencyRecord", "User"]

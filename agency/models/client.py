@@ -30,6 +30,7 @@ class Client(models.Model):
             ("send_messages", "Can send single messages"),
             ("import_contacts", "Can import contacts"),
             ("invite_people", "Can invite people and change their access"),
+            ("freeze_sending", "Can stop every message of every client, and let them go on"),
             ("operate_engine", "Can retry dead letters and look at the system"),
         ]
 

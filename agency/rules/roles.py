@@ -13,9 +13,19 @@ RUN_CAMPAIGNS = "agency.run_campaigns"  # start, pause, resume, cancel a mass se
 SEND_MESSAGES = "agency.send_messages"  # write to one person
 IMPORT_CONTACTS = "agency.import_contacts"
 INVITE_PEOPLE = "agency.invite_people"  # accounts, roles, grants
+FREEZE = "agency.freeze_sending"  # stop every message of every client at once, and let them go on
 OPERATE_ENGINE = "agency.operate_engine"  # retry dead letters, pause senders, look at system state
 
-OWN_PERMISSIONS = (PERSONAL_DATA, MONEY, RUN_CAMPAIGNS, SEND_MESSAGES, IMPORT_CONTACTS, INVITE_PEOPLE, OPERATE_ENGINE)
+OWN_PERMISSIONS = (
+    PERSONAL_DATA,
+    MONEY,
+    RUN_CAMPAIGNS,
+    SEND_MESSAGES,
+    IMPORT_CONTACTS,
+    INVITE_PEOPLE,
+    FREEZE,
+    OPERATE_ENGINE,
+)
 
 _CLIENTS = ("agency.view_client",)
 _OWN_TOKENS = ("agency.view_apitoken", "agency.add_apitoken", "agency.change_apitoken")

@@ -15,4 +15,5 @@ SCOPES: dict[str, str] = {
     "campaigns:read": "read campaigns, executions, recipients and reports",
     "campaigns:write": "create and change campaigns",
     "campaigns:run": "start, pause, resume and cancel campaigns",
+    "freeze:switch": "freeze all sending, and let it go on",
 }

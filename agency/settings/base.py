@@ -38,6 +38,7 @@ API_ROUTERS = {
     "campaigns": "campaigns.outreach.api.campaigns.router",
     "schedules": "campaigns.outreach.api.schedules.router",
     "executions": "campaigns.outreach.api.runs.router",
+    "freeze": "agency.api.freeze.router",
 }
 
 INSTALLED_APPS = [
@@ -102,6 +103,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "agency.views.freeze.freeze_notice",
             ],
         },
     },

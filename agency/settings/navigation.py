@@ -77,6 +77,7 @@ NAVIGATION: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
     (
         _("System"),
         (
+            Page("agency.freeze", "ac_unit", "z"),
             Page("agency.auditentry", "history", "o"),
             Page("agency.apitoken", "vpn_key"),
             Page("auth.group", "shield_person"),

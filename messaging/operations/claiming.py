@@ -14,6 +14,7 @@ import orjson
 from django.db import connection, transaction
 
 from agency.kit import arrays
+from agency.selectors.freeze import FROZEN
 from messaging.kit.audiences import still_in
 from messaging.rules.policy import ConsentRule, ContactFacts, Never, not_before
 from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing, person_values
@@ -37,7 +38,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one claim took. `unused` are tokens, per sender, of rows that turned out not to be sent."""
+    """What one claim took. `unused` are tokens, per sender, of rows that turned out not to be sent. `job_running`: more may be claimed."""
 
     lease: int
     rows: tuple[Claimed, ...]
@@ -55,6 +56,8 @@ class _Verdict:
     code: str | None = None
 
 
+# One look answers both: whether the job runs, and whether everything stands still.
+_GOING = "SELECT state = %s AND NOT {frozen} FROM messaging_sendjob WHERE id = %s"
 _TAKE = """
 WITH due AS MATERIALIZED (
     SELECT id, contact_id FROM messaging_recipient
@@ -119,14 +122,14 @@ def _spread(grants: Mapping[int, int]) -> list[int]:
 
 @transaction.atomic
 def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> Chunk:
-    """Lease up to the granted number of due rows of a running job, oldest first."""
+    """Lease up to the granted number of due rows of a running job, oldest first; none while all sending is frozen."""
     senders = _spread({sender_id: number for sender_id, number in grants.items() if number > 0})
     lease = secrets.randbits(62)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT state FROM messaging_sendjob WHERE id = %s", [plan.job_id])
-        found = cursor.fetchone()
-        if found is None or found[0] != JobState.RUNNING or not senders:
-            return Chunk(lease, (), 0, dict(grants), job_running=bool(found and found[0] == JobState.RUNNING))
+        cursor.execute(_GOING.format(frozen=FROZEN), [JobState.RUNNING, plan.job_id])
+        running = cursor.fetchone() == (True,)
+        if not running or not senders:
+            return Chunk(lease, (), 0, dict(grants), job_running=running)
         cursor.execute(
             _TAKE.format(addresses=_SUPPRESSED_BY[plan.channel]),
             {

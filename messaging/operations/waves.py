@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from agency.selectors.freeze import FROZEN
 from messaging.kit import fleet
 from messaging.limits import limiter
 from messaging.models import SendJob, Wave
@@ -37,13 +38,14 @@ class OpenedWave:
 def dispatch_jobs() -> int:
     """One round of the dispatcher: open waves for waiting jobs, fairly, as long as the fleet has room. Returns the waves opened.
 
-    One at a time across the fleet; a second caller leaves at once. Waves are published after the commit.
+    One at a time across the fleet; a second caller leaves at once. While all sending is frozen nothing is opened, and jobs stay due.
+    Waves are published after the commit.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [DISPATCH_LOCK])
-            (alone,) = cursor.fetchone()
-        opened = _open_waves() if alone else []
+            cursor.execute(f"SELECT pg_try_advisory_xact_lock(%s), {FROZEN}", [DISPATCH_LOCK])
+            alone, frozen = cursor.fetchone()
+        opened = _open_waves() if alone and not frozen else []
     for wave in opened:
         publish_wave(wave)
     return len(opened)

@@ -85,7 +85,17 @@ def test_a_server_that_does_not_answer_is_named_once(settings: Any, monkeypatch:
     assert found["database"].todo == "Start PostgreSQL, or correct DATABASE_URL (on your own machine: unset it)."
     assert found["redis"].todo == "Start Valkey, or correct REDIS_URL (on your own machine: unset it)."
     without = {name for name, finding in found.items() if finding.text.startswith("not looked at without")}
-    assert without == {"queues", "workers", "migrations", "clock", "webhooks", "beat", "schedules", "references"}
+    assert without == {
+        "queues",
+        "workers",
+        "migrations",
+        "clock",
+        "webhooks",
+        "beat",
+        "schedules",
+        "references",
+        "freeze",
+    }
     assert found["clock"] == Finding(Health.FAILED, "not looked at without database, redis")
 
 

@@ -152,7 +152,9 @@ def _running(execution: Execution) -> Mover:
     parts.append(_("%(done)s of %(targeted)s people") % {"done": number(done), "targeted": number(targeted)})
     if live.per_second >= 1:
         parts.append(_("%(rate)s a second") % {"rate": number(round(live.per_second))})
-    if live.opens_at:
+    if live.frozen:
+        parts.append(_("waits: all sending is frozen (%(why)s)") % {"why": live.frozen})
+    elif live.opens_at:
         parts.append(_("waits until %(opens)s, as its sending rules say") % {"opens": moment(live.opens_at)})
     left = (live.finish_at - timezone.now()).total_seconds() if live.finish_at else 0
     if left >= 1:
@@ -162,7 +164,7 @@ def _running(execution: Execution) -> Mover:
         title=execution.campaign.name,
         text=" · ".join(parts),
         url=_campaign_url(execution.campaign),
-        tone=Tone.LOOK if paused else Tone.MOVING,
+        tone=Tone.LOOK if paused or live.frozen else Tone.MOVING,
         icon="pause_circle" if paused else "play_circle",
         percent=live.prepared if live.prepared < 100 else 100 * done / max(targeted, 1),
     )

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
 
+from agency.selectors.freeze import current_freeze
 from campaigns.outreach.models import Execution
 from campaigns.outreach.selectors.curve import sent_curve
 from campaigns.outreach.selectors.executions import OPEN_EXECUTIONS
@@ -27,13 +28,14 @@ FORESEE_EVERY = 15  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The people of a run, and its pace. `per_second` is over the last minute. `finish_at` None: ended, paused, or nobody can tell."""
+    """The people of a run, and its pace. `per_second` is over the last minute. `finish_at` None: ended, paused, frozen, or nobody can tell."""
 
     funnel: Funnel
     state: str
     prepared: int  # percent of the contacts looked at while the audience is written; 100 afterwards
     per_second: float
     finish_at: dt.datetime | None
+    frozen: str  # why all sending is frozen; empty while it is not, or for an ended run
     opens_at: dt.datetime | None  # while the sending rules of the run keep everybody waiting: until then
 
     @property
@@ -57,6 +59,7 @@ def live_execution(execution_id: int) -> Live:
         prepared=kept["prepared"],
         per_second=rate,
         finish_at=_at_this_rate(found, rate) if kept["steady"] and rate else kept["finish_at"],
+        frozen=kept["frozen"],
         opens_at=kept["opens_at"],
     )
 
@@ -74,9 +77,10 @@ def _read(execution_id: int, before: Mapping[str, Any]) -> dict[str, Any]:
     pending = found.of(RecipientState.PENDING, RecipientState.LEASED)
     now = time.time()
     marks = [mark for mark in before.get("marks", []) if mark[0] > now - KEEP_SECONDS]
+    freeze = current_freeze() if execution.state in OPEN_EXECUTIONS else None
     written = execution.job.audience_complete
     share = 100 * execution.prepared_to // execution.audience_to if execution.audience_to else 0
-    going = bool(written and pending and execution.state == ExecutionState.RUNNING)
+    going = bool(not freeze and written and pending and execution.state == ExecutionState.RUNNING)
     foreseen_at, finish_at = before.get("foreseen_at", 0.0), before.get("finish_at")
     if going and now > foreseen_at + FORESEE_EVERY:
         foreseen_at, finish_at = now, _finish(execution, pending)
@@ -87,6 +91,7 @@ def _read(execution_id: int, before: Mapping[str, Any]) -> dict[str, Any]:
         "finish_at": finish_at if going else None,
         "counts": [(int(state), int(reason), number) for (state, reason), number in found.counts.items()],
         "state": execution.state,
+        "frozen": freeze.why if freeze else "",
         "opens_at": _opens_at(execution.job) if pending else None,
         "prepared": 100 if written else min(share, 99),
         "marks": [*marks, (now, found.targeted - pending)] if written else [],

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agency.models import AuditEntry
+from agency.operations.freeze import freeze_sending, lift_freeze
 from integrations.models import Connection
 from integrations.operations.connections import create_connection
 from messaging.limits import limiter
@@ -186,6 +187,21 @@ def test_paused_means_no_more_claims_and_resumed_goes_on(world: World) -> None:
     assert world.send(job) == 0
     assert states(job) == {"pending": 4}
     resume_job(job_id=job.pk, actor=ACTOR)
+    world.send(job)
+    assert states(job) == {"sent": 4}
+
+
+def test_a_freeze_stops_every_claim_and_every_new_wave_until_it_is_lifted(world: World) -> None:
+    job = world.job(world.people(4))
+    freeze_sending(actor=ACTOR, why="wrong prices")
+    assert SendJob.objects.filter(
+        pk=job.pk, next_wave_at__lte=datetime.now(UTC)
+    ).exists()  # due, were it not for the freeze
+    assert world.send(job) == 0
+    assert dispatch_jobs() == 0
+    assert (states(job), SendJob.objects.get(pk=job.pk).state) == ({"pending": 4}, JobState.RUNNING)
+    assert world.compare(job).accepted == 0
+    lift_freeze(actor=ACTOR)
     world.send(job)
     assert states(job) == {"sent": 4}
 
