@@ -167,12 +167,9 @@ class EmployeeAdmin(RecordAdmin):
     list_display = ("name", "title", "email", "active")
     list_filter = ("active",)
     ordering = ("name",)
+    add_fieldsets = ((None, {"fields": ("name", "title", "email", "phone", "user")}),)  # leaving the team is a change
     fields = ("name", "title", "email", "phone", "user", "active")
     masked_fields = {"phone": PERSONAL}
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Whoever is written down is in the team; leaving it is a change."""
-        return ("name", "title", "email", "phone", "user") if obj is None else tuple(self.fields)
 
     def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Employee:
         """A new member of the team."""

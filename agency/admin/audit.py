@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.models import AuditEntry, User
 from agency.selectors.access import visible_audit_entries
@@ -69,8 +70,9 @@ class AuditEntryAdmin(RecordAdmin):
     def search(self, text: str) -> models.Q:
         """One record, as the list names it, or one person; nothing else is looked for, because no index would answer."""
         word, _space, number = text.rpartition(" ")
-        if number.isascii() and number.isdecimal() and len(number) < 19:
-            return models.Q(subject_type__in=record_labels(word.strip()) or [word], subject_id=int(number))
+        key = key_of(number)
+        if key is not None:
+            return models.Q(subject_type__in=record_labels(word.strip()) or [word], subject_id=key)
         people = User.objects.filter(models.Q(email=text.lower()) | models.Q(username=text))
         return models.Q(user_id__in=list(people.values_list("pk", flat=True)))
 

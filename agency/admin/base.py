@@ -15,6 +15,8 @@ A record's admin is declarations:
 - Records are read-only. `buttons` change state (`agency.admin.buttons`). A page with input fields declares `form` or `fields`, and
   implements `create_record(actor, cleaned, request)` and/or `change_record(actor, record, cleaned, request)`; each calls one operation and
   returns the record. `OperationRefused` from it comes back as a form error, `InvalidInput.field` beside its field. Deleting is a button too.
+  `fixed_fields` are chosen once; a form for new records that differs has Unfold's `add_fieldsets`. Forms begin with `agency.admin.forms`.
+- A record that is rather read than filled in is a `PageAdmin` (`agency.admin.pages`).
 - `search(text)` returns a Q that an index answers (exact or prefix); then give a `search_help_text`. Without it there is no search box.
 - Lists never count beyond 10,000 rows and are ordered by `-id`; `ordering` may be changed only for tables that stay small.
 - Every list can be taken away as CSV by whoever sees it (`agency.admin.exporting`): narrowed and ordered as shown, masked as shown, noted in the
@@ -39,46 +41,30 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import override
-from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
+from agency.admin.asked import actor_of, key_in, signed_in
 from agency.admin.buttons import OperationButton
 from agency.admin.downloads import csv_response
+from agency.admin.entry import EntryAdmin, add_refusal
 from agency.admin.exporting import MOST_ROWS, NOT_NARROWING, list_file
 from agency.admin.lists import BoundedPaginator, RecordList, VisibleRelatedFilter
-from agency.kit.actor import Actor
-from agency.kit.errors import InvalidInput, OperationRefused
-from agency.models import Client, User
+from agency.kit.errors import OperationRefused
 from agency.operations.bulk_reads import note_bulk_read
+from agency.rules import roles
 from agency.rules.masking import masked
 from agency.selectors.access import visible_clients
 
-PERSONAL = "agency.view_personal_data"
-MONEY = "agency.view_money"
+PERSONAL, MONEY = roles.PERSONAL_DATA, roles.MONEY
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person as the actor of an operation."""
-    user = signed_in(request)
-    return Actor.person(user.pk, user.get_username())
-
-
-def signed_in(request: HttpRequest) -> User:
-    """The person behind the request. Raises `PermissionDenied` when nobody is signed in."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
-
-
-class RecordAdmin(ModelAdmin):
+class RecordAdmin(EntryAdmin):
     """See the module's text."""
 
     visible_to: ClassVar[Callable[..., models.QuerySet[Any]]]
     buttons: tuple[OperationButton, ...] = ()
     list_buttons: tuple[OperationButton, ...] = ()
     masked_fields: ClassVar[Mapping[str, str]] = {}
-    create_record: Callable[..., models.Model] | None = None
-    change_record: Callable[..., models.Model] | None = None
     search: Callable[..., models.Q] | None = None
     exports: bool = True
     export_columns: tuple[str, ...] = ()  # those of the list where empty
@@ -111,9 +97,22 @@ class RecordAdmin(ModelAdmin):
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest | None) -> Any:
         """Choices of a related field: what the reader sees of that record; nothing where it has no admin."""
         related = self.admin_site._registry.get(db_field.remote_field.model)
-        if related is None or request is None:
+        if not isinstance(related, RecordAdmin) or request is None:
             return db_field.remote_field.model._default_manager.none()
-        return related.get_queryset(request)
+        seen = type(related).visible_to(request.user)
+        return seen if seen.ordered else seen.order_by(*related.ordering)
+
+    def seen(self, request: HttpRequest, object_id: str) -> Any:
+        """The record of an address, masked for its reader. Raises Http404 where the reader sees none."""
+        record = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        if record is None:
+            raise Http404
+        return record
+
+    def show(self, request: HttpRequest, template: str, title: str, /, **context: Any) -> TemplateResponse:
+        """A page of its own within the admin's frame."""
+        frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
+        return TemplateResponse(request, template, {**frame, **context})
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return [self._narrow_filter(item) for item in super().get_list_filter(request)]
@@ -178,50 +177,8 @@ class RecordAdmin(ModelAdmin):
         return (*super().get_readonly_fields(request, obj), *hidden)
 
     # What may be done -----------------------------------------------------------------------------------------------------
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.create_record is not None and bool(super().has_add_permission(request))
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.change_record is not None and bool(super().has_change_permission(request, obj))
-
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(super().has_view_permission(request, obj))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Call the record's operation with what was entered; the instance that Django's form built is not saved."""
-        call = self.change_record if change else self.create_record
-        if call is None:
-            raise PermissionDenied
-        arguments = (obj,) if change else ()
-        saved = call(actor_of(request), *arguments, form.cleaned_data, request)
-        obj.pk, obj._state.adding = saved.pk, False
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Relations are written by the operation."""
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        """Operations write the one audit log."""
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        """Operations write the one audit log."""
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
-        """Django's page; a refusal by the operation is shown in the form, with everything that was typed."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except OperationRefused as refusal:
-            request.refusal = refusal  # type: ignore[attr-defined]
-            return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        refusal = getattr(request, "refusal", None)
-        return form if refusal is None else _refused(form, refusal)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         obj = kwargs.get("obj") or (args[3] if len(args) > 3 else None)
@@ -273,9 +230,7 @@ class RecordAdmin(ModelAdmin):
         return csv_response(request, pieces, f"{slugify(str(self.opts.verbose_name_plural))}.csv")
 
     def _note_export(self, request: HttpRequest) -> None:
-        chosen = request.GET.get("client__id__exact", "")
-        clients: models.QuerySet[Client] = visible_clients(request.user)
-        client = clients.filter(pk=int(chosen)).first() if chosen.isdecimal() and len(chosen) < 19 else None
+        client = visible_clients(request.user).filter(pk=key_in(request, "client__id__exact") or 0).first()
         with override("en"):
             what = str(self.opts.verbose_name_plural)
         note_bulk_read(
@@ -318,9 +273,7 @@ class RecordAdmin(ModelAdmin):
 
     def change_do(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Ask, then do, what a button above one record says."""
-        record = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        if record is None:
-            raise Http404
+        record = self.seen(request, object_id)
         back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=(record.pk,))
         return self._do(request, self.buttons, name, record, back)
 
@@ -343,36 +296,13 @@ class RecordAdmin(ModelAdmin):
             try:
                 outcome = button.run(actor_of(request), record, form.cleaned_data)
             except OperationRefused as refusal:
-                _add_refusal(form, refusal)
+                add_refusal(form, refusal)
             else:
                 if isinstance(outcome, HttpResponse):
                     return outcome
                 messages.success(request, outcome)
                 return HttpResponseRedirect(back)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": button.label,
-            "record": record,
-            "warning": button.warning(record),
-            "form": form,
-            "back": back,
-        }
-        return TemplateResponse(request, "admin/batuta/ask.html", context)
-
-
-def _add_refusal(form: Any, refusal: OperationRefused) -> None:
-    field = refusal.field if isinstance(refusal, InvalidInput) and refusal.field in form.fields else None
-    form.add_error(field, refusal.text)
-
-
-def _refused(form: type[Any], refusal: OperationRefused) -> type[Any]:
-    """The same form, knowing already that the operation refused."""
-
-    class Refused(form):
-        def _post_clean(self) -> None:
-            super()._post_clean()
-            _add_refusal(self, refusal)
-
-    Refused.__name__ = form.__name__
-    return Refused
+        warning = button.warning(record)
+        return self.show(
+            request, "admin/batuta/ask.html", button.label, record=record, warning=warning, form=form, back=back
+        )

@@ -87,6 +87,10 @@ class ClientAdmin(RecordAdmin):
     list_filter = ("state",)
     ordering = ("name",)
     form = ClientForm
+    add_fieldsets = ((None, {"fields": ClientForm.Meta.fields}),)
+    fields = (*ClientForm.Meta.fields, "state", "created_at")
+    readonly_fields = ("state", "created_at")
+    fixed_fields = ("slug",)
     prepopulated_fields: ClassVar = {"slug": ("name",)}
     buttons = (
         OperationButton(
@@ -119,15 +123,6 @@ class ClientAdmin(RecordAdmin):
             variant=ActionVariant.DANGER,
         ),
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else (*fields, "slug", "state", "created_at")
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """What is entered; an existing client also shows its state and since when."""
-        fields = ("name", "slug", *FIELDS[1:])
-        return fields if obj is None else (*fields, "state", "created_at")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, tuple[str, ...]]:
         return dict(self.prepopulated_fields) if obj is None else {}

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
-from agency.admin.base import signed_in
+from agency.admin.asked import signed_in
 from agency.admin.navigation import go_keys
 from agency.kit.health import Finding, Health, run_checks, titled_checks
 from agency.kit.home import Need, Tone, figure_sources, mover_sources, need_sources

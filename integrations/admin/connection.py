@@ -6,12 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agency.admin.base import RecordAdmin, signed_in
+from agency.admin.asked import signed_in
+from agency.admin.base import RecordAdmin
 from agency.admin.buttons import OperationButton
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
@@ -69,6 +69,7 @@ class ConnectionAdmin(RecordAdmin):
     list_display = ("name", "service_title", "client", "enabled", "health_word", "health_text", "checked_at")
     list_filter = ("service", "client", "enabled", "health")
     ordering = ("service", "name")
+    fixed_fields = ("client",)
     readonly_fields = ("service_title", "webhook", "enabled", "health_word", "health_text", "checked_at")
     buttons = (
         OperationButton("check", gettext_lazy("Test connection"), "integrations.change_connection", run=_check),
@@ -115,22 +116,17 @@ class ConnectionAdmin(RecordAdmin):
             return page
         if not self.has_add_permission(request):
             raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Which service?"),
-            "manifests": manifests().values(),
-            "back": reverse(f"{self.admin_site.name}:integrations_connection_changelist"),
-        }
-        return TemplateResponse(request, "admin/batuta/choose_service.html", context)
+        return self.show(
+            request,
+            "admin/batuta/choose_service.html",
+            _("Which service?"),
+            manifests=manifests().values(),
+            back=reverse(f"{self.admin_site.name}:integrations_connection_changelist"),
+        )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = connection_form(self._manifest(request, obj), obj)
         return super().get_form(request, obj, change, **kwargs)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else (*fields, "client")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """What it is; settings; secrets; and for an existing one how it is doing."""

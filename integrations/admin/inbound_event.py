@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton
 from agency.kit.actor import Actor
@@ -104,7 +105,8 @@ class InboundEventAdmin(RecordAdmin):
 
     def search(self, text: str) -> Q:
         """By its number, or by the provider's id."""
-        return Q(pk=int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else Q(provider_event_id=text)
+        key = key_of(text)
+        return Q(provider_event_id=text) if key is None else Q(pk=key)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """What the page shows; how much of the body depends on who reads."""

@@ -5,19 +5,19 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.asked import key_in
+from agency.admin.base import PERSONAL
+from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput
 from agency.models import Client
 from messaging.admin.contact_buttons import CONTACT_BUTTONS
-from messaging.admin.contact_form import PLAIN, ContactForm, changes_from
+from messaging.admin.contact_form import ContactForm, changes_from
 from messaging.admin.contact_page import contact_context
 from messaging.models import Contact
 from messaging.operations.contact_entry import PersonGiven, change_contact, upsert_contacts
@@ -37,9 +37,9 @@ class TagFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The tags the reader sees."""
         tags = visible_tags(request.user)
-        chosen = request.GET.get("client__id__exact", "")
-        if chosen.isdecimal() and len(chosen) < 19:
-            tags = tags.filter(client=int(chosen))
+        chosen = key_in(request, "client__id__exact")
+        if chosen is not None:
+            tags = tags.filter(client=chosen)
         names = tags.order_by("name").values_list("name", flat=True).distinct()[:MOST_TAGS]
         asked = request.GET.get(self.parameter_name, "")
         return [(name, name) for name in dict.fromkeys([*names, *filter(None, [asked])])]
@@ -72,7 +72,7 @@ class ConsentFilter(admin.SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(RecordAdmin):
+class ContactAdmin(PageAdmin):
     """The people of the clients."""
 
     visible_to = staticmethod(visible_contacts)
@@ -85,6 +85,8 @@ class ContactAdmin(RecordAdmin):
     list_filter = ("client", TagFilter, ConsentFilter)
     search_help_text = gettext_lazy("A phone, or the beginning of a phone, an e-mail or a name")
     form = ContactForm
+    fixed_fields = ("client",)
+    page_template = "messaging/contact.html"
     buttons = CONTACT_BUTTONS
     masked_fields: ClassVar = dict.fromkeys(("name", "phone", "email", "whatsapp_id", "attributes"), PERSONAL)
     fieldsets = (
@@ -129,26 +131,9 @@ class ContactAdmin(RecordAdmin):
         return super().may_export(request) and request.user.has_perm(PERSONAL)
 
     # The page ---------------------------------------------------------------------------------------------------------
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The page to read; with `?edit=1` the form."""
-        contact = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        if contact is None:
-            raise Http404
-        editable = self.has_change_permission(request, contact)
-        if editable and (request.method == "POST" or "edit" in request.GET):
-            form: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
-            return form
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": str(contact),
-            "editable": editable,
-            "links": self._links(request, self.buttons, "change_do", contact),
-            **contact_context(contact, request),
-        }
-        return TemplateResponse(request, "messaging/contact.html", context)
+    def page(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        """Who, where they may be written to, what they said, what went to and fro."""
+        return contact_context(record, request)
 
     # The form ---------------------------------------------------------------------------------------------------------
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -158,32 +143,6 @@ class ContactAdmin(RecordAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only those who may read personal data may write it."""
         return bool(super().has_change_permission(request, obj)) and request.user.has_perm(PERSONAL)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["fields"] = PLAIN
-        return super().get_form(request, obj, change, **kwargs)
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fieldsets
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else (*fields, "client")
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        """The form alone: buttons belong to the page."""
-        response = super().render_change_form(request, context, *args, **kwargs)
-        context["actions_detail"] = []
-        return response
-
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        return self._to_page(obj)
-
-    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        return self._to_page(obj)
-
-    def _to_page(self, contact: Contact) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:messaging_contact_change", args=(contact.pk,)))
 
     def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Contact:
         """Somebody new, or more about somebody who has one of these addresses already."""

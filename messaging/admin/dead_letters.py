@@ -4,22 +4,21 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from agency.admin.asked import key_in
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.words import number
+from agency.rules.roles import OPERATE_ENGINE
 from integrations.states import InboundState
-from messaging.admin.page import key_in
 from messaging.kit.owners import owners_of
 from messaging.models import DeadLetter
 from messaging.selectors.recipients import PAGE, dead_letter_jobs
 from messaging.selectors.visible import visible_dead_letters
 from messaging.states import JobState, Reason, RecipientState
 
-OPERATE = "agency.operate_engine"
 FAILED_EVENTS = "integrations.view_inboundevent"
 
 
@@ -48,28 +47,24 @@ class DeadLetterAdmin(RecordAdmin):
                 "owner": owners[each.job.pk].label if each.job.pk in owners else str(each.job),
                 "people_url": f"{people}?job={each.job.pk}&{chosen}",
                 "retry_url": reverse("admin:messaging_sendjob_change_do", args=(each.job.pk, "retry"))
-                if request.user.has_perm(OPERATE) and each.job.state != JobState.CANCELLED
+                if request.user.has_perm(OPERATE_ENGINE) and each.job.state != JobState.CANCELLED
                 else "",
             }
             for each in shown
         ]
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Dead letters"),
-            "lines": lines,
-            "next_url": f"?before={following}" if following else "",
-            "events_url": f"{reverse('admin:integrations_inboundevent_changelist')}?state__exact={int(InboundState.FAILED)}"
-            if request.user.has_perm(FAILED_EVENTS)
-            else "",
-        }
-        return TemplateResponse(request, "messaging/dead_letters.html", context)
+        events = f"{reverse('admin:integrations_inboundevent_changelist')}?state__exact={int(InboundState.FAILED)}"
+        return self.show(
+            request,
+            "messaging/dead_letters.html",
+            _("Dead letters"),
+            lines=lines,
+            next_url=f"?before={following}" if following else "",
+            events_url=events if request.user.has_perm(FAILED_EVENTS) else "",
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The recipient's page."""
-        record = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        if record is None:
-            raise Http404
+        record = self.seen(request, object_id)
         return HttpResponseRedirect(reverse("admin:messaging_recipient_change", args=(record.pk,)))

@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from agency.admin.base import PERSONAL, RecordAdmin, actor_of, signed_in
+from agency.admin.asked import actor_of, signed_in
+from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton
 from agency.admin.downloads import csv_response
 from agency.admin.words import number
@@ -145,16 +146,6 @@ class ContactImportAdmin(RecordAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    def _seen(self, request: HttpRequest, object_id: str) -> ContactImport:
-        record = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        if not isinstance(record, ContactImport):
-            raise Http404
-        return record
-
-    def _page(self, request: HttpRequest, template: str, title: str, **more: Any) -> TemplateResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **more}
-        return TemplateResponse(request, template, context)
-
     # Drop a file ----------------------------------------------------------------------------------------------------------
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """The form for a file; then the page of its columns."""
@@ -167,7 +158,7 @@ class ContactImportAdmin(RecordAdmin):
                 return self._to(self._receive(request, form.cleaned_data))
             except InvalidInput as refusal:
                 form.add_error("file", refusal.text)
-        return self._page(request, "messaging/import_new.html", _("Import contacts"), form=form)
+        return self.show(request, "messaging/import_new.html", _("Import contacts"), form=form)
 
     def _receive(self, request: HttpRequest, cleaned: Mapping[str, Any]) -> ContactImport:
         upload = cleaned["file"]
@@ -191,7 +182,7 @@ class ContactImportAdmin(RecordAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """One page for the file's whole way: its columns while it may start, its bar while it runs, its result afterwards."""
-        record = self._seen(request, object_id)
+        record = self.seen(request, object_id)
         may_import = request.user.has_perm(IMPORT_CONTACTS)
         mapping, country, refusal = record.mapping, record.country, ""
         if request.method == "POST":
@@ -225,11 +216,11 @@ class ContactImportAdmin(RecordAdmin):
                 context["unreadable"] = error.text
             else:
                 context |= {} if look is None else columns_context(record, look, mapping, personal=personal)
-        return self._page(request, "messaging/import.html", record.file_name, **context)
+        return self.show(request, "messaging/import.html", record.file_name, **context)
 
     def columns(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """How the first rows would be read with what the form says now: POST, answered by a fragment. Nothing is kept."""
-        record = self._seen(request, object_id)
+        record = self.seen(request, object_id)
         if not request.user.has_perm(IMPORT_CONTACTS):
             raise PermissionDenied
         if request.method != "POST":
@@ -247,7 +238,7 @@ class ContactImportAdmin(RecordAdmin):
 
     def live(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The moving part, asked for each second by the page; at the end it makes the page load again."""
-        record = self._seen(request, object_id)
+        record = self.seen(request, object_id)
         context = live_context(record)
         response = TemplateResponse(request, "messaging/import_live.html", context)
         if not context["moving"]:
@@ -256,7 +247,7 @@ class ContactImportAdmin(RecordAdmin):
 
     def rejected(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The rejected rows with their reasons as CSV, for those who may read personal data."""
-        record = self._seen(request, object_id)
+        record = self.seen(request, object_id)
         if not request.user.has_perm(PERSONAL):
             raise PermissionDenied
         file = Path(record.rejected_path)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.lists import RecordList
 from messaging.admin.words import RECIPIENT_TONES, labels, reason_sentence
@@ -64,7 +65,7 @@ class MessageAdmin(RecordAdmin):
     def search(self, text: str) -> models.Q:
         """By its number, or by the contact's."""
         *_words, last = text.split()
-        key = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else 0
+        key = key_of(last) or 0
         return models.Q(contact=key) if _words else models.Q(pk=key)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RecordList]:

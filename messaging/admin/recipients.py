@@ -8,18 +8,19 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.asked import key_in, numbers_in
+from agency.admin.base import PERSONAL
 from agency.admin.buttons import OperationButton
+from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, moment
 from agency.kit.actor import Actor
 from agency.rules.masking import masked
-from messaging.admin.page import key_in, numbers_in
+from agency.rules.roles import OPERATE_ENGINE
 from messaging.admin.sender_form import OptionalWhyForm
 from messaging.admin.words import RECIPIENT_TONES, reason_sentence
 from messaging.kit.owners import owners_of
@@ -38,7 +39,6 @@ from messaging.selectors.recipients import (
 from messaging.selectors.visible import visible_contacts, visible_jobs, visible_recipients
 from messaging.states import JobState, Reason, RecipientState
 
-OPERATE = "agency.operate_engine"
 JOBS = 20
 # What a filter offers; "being handed over" counts as waiting, as in every total.
 STATES = tuple(state for state in RecipientState if state is not RecipientState.LEASED)
@@ -89,18 +89,19 @@ def _retry(actor: Actor, recipient: Recipient, answers: Mapping[str, Any]) -> st
 
 
 @admin.register(Recipient)
-class RecipientAdmin(RecordAdmin):
+class RecipientAdmin(PageAdmin):
     """What was or will be sent to whom, and what became of it."""
 
     visible_to = staticmethod(visible_recipients)
     list_select_related = ("job__client", "sender")
     masked_fields = {"variables": PERSONAL}
+    page_template = "messaging/recipient.html"
     exports = False  # its page is no list of records; a run's people have a file of their own
     buttons = (
         OperationButton(
             "retry",
             gettext_lazy("Try again"),
-            OPERATE,
+            OPERATE_ENGINE,
             run=_retry,
             form=OptionalWhyForm,
             warning=lambda recipient: _("Every attempt failed. It gets fresh attempts, beginning at once."),
@@ -137,9 +138,6 @@ class RecipientAdmin(RecordAdmin):
                 "first_url": _following(request, None, first=True) if chosen.after != (0, 0) else "",
             }
         context |= {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Recipients"),
             "job": job,
             "person": person,
             "person_name": _name(person, clear=clear),
@@ -148,33 +146,23 @@ class RecipientAdmin(RecordAdmin):
             "reasons": [(reason.value, reason.label, reason in chosen.reasons) for reason in REASONS],
             "filtered": bool(chosen.states or chosen.reasons),
         }
-        return TemplateResponse(request, "messaging/recipients.html", context)
+        return self.show(request, "messaging/recipients.html", _("Recipients"), **context)
 
     def _latest_jobs(self, request: HttpRequest) -> list[tuple[SendJob, str]]:
         jobs = list(visible_jobs(request.user).order_by("-pk")[:JOBS])
         owners = owners_of([job.pk for job in jobs])
         return [(job, owners[job.pk].label if job.pk in owners else "") for job in jobs]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, record: Any) -> dict[str, Any]:
         """One message: why, when, by whom, its words, and what its provider reported."""
-        record = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        if not isinstance(record, Recipient):
-            raise Http404
         clear = request.user.has_perm(PERSONAL)
         line = shown(with_people([record])[0], clear=clear)
         owner = owners_of([record.job_id]).get(record.job_id)
-        links = self._links(request, self.buttons, "change_do", record)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
+        return {
             "title": line.name or f"#{record.pk}",
-            "record": record,
             "line": line,
             "tone": line.tone,
             "under": f"{record.job.client} · {record.job}",
-            "secondary": links,
             "owner": owner,
             "owner_url": reverse(f"admin:{owner.page}", args=(owner.key,)) if owner else "",
             "job_url": f"{reverse('admin:messaging_recipient_changelist')}?job={record.job_id}",
@@ -184,7 +172,6 @@ class RecipientAdmin(RecordAdmin):
             "values": sorted((record.variables or {}).items()),
             "reports": reports_of(record, timezone.now().date()),
         }
-        return TemplateResponse(request, "messaging/recipient.html", context)
 
 
 def _of(visible: Any, key: int | None, asked: bool) -> Any:

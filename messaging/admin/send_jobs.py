@@ -13,12 +13,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from agency.admin.asked import key_of
 from agency.admin.buttons import OperationButton
+from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, number, percent
 from agency.kit.actor import Actor
-from messaging.admin.page import PageAdmin
+from agency.rules.roles import OPERATE_ENGINE, RUN_CAMPAIGNS
 from messaging.admin.sender_form import OptionalWhyForm
-from messaging.admin.words import JOB_TONES, RECIPIENT_TONES, SENDER_TONES, labels
+from messaging.admin.words import ACTION_WORDS, JOB_TONES, RECIPIENT_TONES, SENDER_TONES, labels
 from messaging.kit.owners import owners_of
 from messaging.models import Sender, SendJob
 from messaging.operations.jobs import cancel_job, pause_job, resume_job
@@ -26,9 +28,6 @@ from messaging.operations.leases import retry_given_up
 from messaging.selectors.totals import Funnel, funnel
 from messaging.selectors.visible import visible_jobs
 from messaging.states import OPEN_STATES, JobState, Reason, RecipientState
-
-RUN = "agency.run_campaigns"
-OPERATE = "agency.operate_engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def _free(*states: JobState) -> Any:
 RETRY_ALL = OperationButton(
     "retry",
     gettext_lazy("Try failed ones again"),
-    OPERATE,
+    OPERATE_ENGINE,
     run=retry_all,
     form=OptionalWhyForm,
     warning=retry_warning,
@@ -137,11 +136,12 @@ class SendJobAdmin(PageAdmin):
     list_filter = ("client", "kind", "channel", "state")
     search_help_text = gettext_lazy("Number of a job")
     page_template = "messaging/send_job.html"
+    action_words = ACTION_WORDS
     buttons = (
         OperationButton(
             "resume",
             gettext_lazy("Resume"),
-            RUN,
+            RUN_CAMPAIGNS,
             run=_resume,
             shown=_free(JobState.PAUSED),
             icon="play_arrow",
@@ -150,7 +150,7 @@ class SendJobAdmin(PageAdmin):
         OperationButton(
             "pause",
             gettext_lazy("Pause"),
-            RUN,
+            RUN_CAMPAIGNS,
             run=_pause,
             form=OptionalWhyForm,
             shown=_free(JobState.PREPARING, JobState.RUNNING),
@@ -161,7 +161,7 @@ class SendJobAdmin(PageAdmin):
         OperationButton(
             "cancel",
             gettext_lazy("Cancel job"),
-            RUN,
+            RUN_CAMPAIGNS,
             run=_cancel,
             form=OptionalWhyForm,
             warning=_left_warning,
@@ -172,8 +172,7 @@ class SendJobAdmin(PageAdmin):
 
     def search(self, text: str) -> models.Q:
         """By its number; anything else finds nothing."""
-        number_asked = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-        return models.Q(pk=number_asked)
+        return models.Q(pk=key_of(text) or 0)
 
     @admin.display(description=gettext_lazy("job"), ordering="id")
     def title(self, job: SendJob) -> str:

@@ -10,11 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from agency.admin.base import RecordAdmin
 from agency.kit.actor import Actor
-from agency.models import Client
-from agency.selectors.access import visible_clients
-from messaging.models import Sender, SenderPool
+from messaging.models import SenderPool
 from messaging.operations.sender_pools import change_sender_pool, create_sender_pool
-from messaging.selectors.visible import visible_sender_pools, visible_senders
+from messaging.selectors.visible import visible_sender_pools
 from messaging.states import ChannelKind
 
 
@@ -56,6 +54,7 @@ class SenderPoolAdmin(RecordAdmin):
     list_filter = ("client", "channel")
     form = SenderPoolForm
     fields = ("client", "name", "channel", "senders")
+    fixed_fields = ("client", "channel")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("senders")
@@ -64,18 +63,6 @@ class SenderPoolAdmin(RecordAdmin):
     def members(self, pool: SenderPool) -> str:
         """Their names."""
         return ", ".join(sender.name for sender in pool.senders.all()) or "–"
-
-    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest | None) -> Any:
-        """Clients and senders that the reader sees."""
-        selectors: dict[Any, Any] = {Client: visible_clients, Sender: visible_senders}
-        selector = selectors.get(db_field.remote_field.model)
-        if selector is None or request is None:
-            return super().get_field_queryset(db, db_field, request)
-        return selector(request.user)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else (*fields, "client", "channel")
 
     def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> SenderPool:
         """A new pool."""

@@ -1,7 +1,7 @@
 """Senders: who sends, what each may send at this moment, and what keeps it from sending."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db import models
@@ -14,15 +14,11 @@ from unfold.enums import ActionVariant
 
 from agency.admin.buttons import OperationButton
 from agency.admin.lists import RecordList
+from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
-from agency.models import Client
-from agency.selectors.access import visible_clients
-from integrations.models import Connection
-from integrations.selectors.visible import visible_connections
-from messaging.admin.page import PageAdmin
 from messaging.admin.sender_form import LimitsForm, OptionalWhyForm, SenderForm, WhyForm, limits_from
 from messaging.admin.sender_page import day_sentence, now_sentence, sender_context
-from messaging.admin.words import SENDER_TONES, labels
+from messaging.admin.words import ACTION_WORDS, SENDER_TONES, labels
 from messaging.limits.limiter import LimiterUnavailable
 from messaging.models import Sender
 from messaging.operations.senders import (
@@ -95,7 +91,8 @@ class SenderAdmin(PageAdmin):
     search_help_text = gettext_lazy("Beginning of a name, or a whole address")
     form = SenderForm
     page_template = "messaging/sender.html"
-    CHOICES: ClassVar[Mapping[type[models.Model], Any]] = {Client: visible_clients, Connection: visible_connections}
+    action_words = ACTION_WORDS
+    fixed_fields = ("client", "connection", "channel", "address")
     fieldsets = (
         (None, {"fields": ("client", "connection", "channel", "name", "address")}),
         (gettext_lazy("Details"), {"fields": ("portfolio", "dkim_selector", "typing")}),
@@ -161,17 +158,6 @@ class SenderAdmin(PageAdmin):
     def page(self, request: HttpRequest, record: Any) -> dict[str, Any]:
         """Live allowance, warm-up, mail domain, who uses it."""
         return sender_context(record, request)
-
-    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest | None) -> Any:
-        """Clients and connections that the reader sees."""
-        selector = self.CHOICES.get(db_field.remote_field.model)
-        if selector is None or request is None:
-            return super().get_field_queryset(db, db_field, request)
-        return selector(request.user)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else (*fields, "client", "connection", "channel", "address")
 
     def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Sender:
         """A new sender; its limits are set on its page."""

@@ -79,6 +79,7 @@ class SuppressionAdmin(RecordAdmin):
     list_filter = ("client", "channel", "reason")
     search_help_text = gettext_lazy("Beginning of an e-mail or of a phone, as +55 11 …")
     form = SuppressionForm
+    add_fieldsets = ((None, {"fields": ("client", "channel", "address", "reason", "why")}),)
     fields = ("client", "channel", "address", "reason", "source", "created_at")
     masked_fields: ClassVar = {"address": PERSONAL, "source": PERSONAL}
     buttons = (
@@ -101,9 +102,6 @@ class SuppressionAdmin(RecordAdmin):
         if "@" in text or not any(character.isdigit() for character in text):
             return models.Q(address__startswith=text.lower())
         return models.Q(address__startswith="+" + "".join(filter(str.isdigit, text)))
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("client", "channel", "address", "reason", "why") if obj is None else self.fields
 
     def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Suppression:
         """Suppress an address; what is queued for it is skipped at once."""

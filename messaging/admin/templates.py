@@ -1,7 +1,7 @@
 """Templates: the words, a preview for each person, versions with their differences, and who has approved them."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db import models
@@ -14,10 +14,8 @@ from unfold.enums import ActionVariant
 
 from agency.admin.base import PERSONAL
 from agency.admin.buttons import OperationButton
+from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
-from agency.models import Client
-from agency.selectors.access import visible_clients
-from messaging.admin.page import PageAdmin
 from messaging.admin.sender_form import WhyForm
 from messaging.admin.template_form import IDENTITY, TemplateForm, wording_from
 from messaging.admin.template_preview import (
@@ -27,7 +25,7 @@ from messaging.admin.template_preview import (
     preview_of,
     version_lines,
 )
-from messaging.admin.words import TEMPLATE_TONES, labels
+from messaging.admin.words import ACTION_WORDS, TEMPLATE_TONES, labels
 from messaging.models import Template
 from messaging.operations.templates import (
     add_template_version,
@@ -93,7 +91,8 @@ class TemplateAdmin(PageAdmin):
     search_help_text = gettext_lazy("Beginning of a name")
     form = TemplateForm
     page_template = "messaging/template.html"
-    CHOICES: ClassVar[Mapping[type[models.Model], Any]] = {Client: visible_clients}
+    action_words = ACTION_WORDS
+    fixed_fields = IDENTITY
     buttons = (
         OperationButton(
             "approve",
@@ -173,8 +172,8 @@ class TemplateAdmin(PageAdmin):
 
     def html(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The HTML of the preview as a document of its own, for a frame that may do nothing."""
-        template = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        if template is None or template.current is None:
+        template = self.seen(request, object_id)
+        if template.current is None:
             raise Http404
         person, _problem = chosen_person(request, template)
         if person is None:
@@ -182,17 +181,6 @@ class TemplateAdmin(PageAdmin):
         found = preview_of(template.current, person, constants_in(request), clear=request.user.has_perm(PERSONAL))
         content = found.rendered.html if found.rendered else ""
         return HttpResponse(content, headers={"Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"})
-
-    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest | None) -> Any:
-        """Clients that the reader sees."""
-        selector = self.CHOICES.get(db_field.remote_field.model)
-        if selector is None or request is None:
-            return super().get_field_queryset(db, db_field, request)
-        return selector(request.user)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["fields"] = IDENTITY
-        return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A new one: everything. An existing one: the words that its channel has."""
@@ -208,10 +196,6 @@ class TemplateAdmin(PageAdmin):
             extra = provider if channel == ChannelKind.WHATSAPP else []
             return [(None, {"fields": (*words, "why")}), *extra]
         return [(None, {"fields": IDENTITY}), (_("Words"), {"fields": words}), *email, *provider]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else (*fields, *IDENTITY)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An archived one is restored first."""

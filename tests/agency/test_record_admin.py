@@ -11,6 +11,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
 from agency.admin.base import RecordAdmin
+from agency.admin.pages import PageAdmin
 from agency.models import ApiToken, AuditEntry, Client, ClientGrant, Employee, User
 from agency.rules.masking import masked
 from agency.states import Role
@@ -48,6 +49,15 @@ def test_an_admin_must_say_who_sees_its_records() -> None:
         type("NoSelector", (RecordAdmin,), {"list_select_related": ()})
     with pytest.raises(TypeError, match="list_select_related"):
         type("NoJoins", (RecordAdmin,), {"visible_to": staticmethod(lambda user: None)})
+
+
+@pytest.mark.parametrize("missing", ["page", "page_template"])
+def test_a_record_with_a_page_must_say_what_it_shows(missing: str) -> None:
+    declared = {"page": lambda self, request, record: {}, "page_template": "messaging/sender.html"}
+    rest = {"visible_to": staticmethod(lambda user: None), "list_select_related": ()}
+    assert issubclass(type("Whole", (PageAdmin,), {**rest, **declared}), PageAdmin)
+    with pytest.raises(TypeError, match=f"`{missing}`"):
+        type("Lacking", (PageAdmin,), {**rest, **{name: each for name, each in declared.items() if name != missing}})
 
 
 def test_lists_count_to_a_bound_and_go_on_by_key(monkeypatch: pytest.MonkeyPatch) -> None:

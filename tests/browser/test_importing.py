@@ -96,7 +96,7 @@ def test_a_file_is_dropped_mended_tried_and_run(context: BrowserContext, file: P
     expect(page.locator("#import-name")).to_have_text("clientes.csv")
     page.get_by_role("button", name="Look at the columns").click()
     page.wait_for_url("**/change/")
-    expect(page.locator(".pe-sub")).to_contain_text("Text in Windows-1252, separated by semicolon")
+    expect(page.locator(".bt-sub")).to_contain_text("Text in Windows-1252, separated by semicolon")
     expect(page.locator("#import-preview")).to_contain_text("301 of 301 would be rejected")
 
     page.select_option("#c1", "phone")

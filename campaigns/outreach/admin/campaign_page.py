@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin import site
@@ -12,11 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agency.admin.asked import key_in
 from agency.admin.base import PERSONAL
+from agency.admin.timeline import TimelineLine, timeline
 from agency.admin.words import duration, moment, money, number
 from agency.rules.masking import masked
 from campaigns.outreach.admin.bars import HOUR, bars_of
-from campaigns.outreach.admin.history import actor_words, history_words
+from campaigns.outreach.admin.history import history_words
 from campaigns.outreach.admin.live import TEMPLATE, live_context
 from campaigns.outreach.admin.sender_lines import sender_lines
 from campaigns.outreach.admin.words import (
@@ -41,20 +42,7 @@ from messaging.rules.policy import SendPolicy
 RUNS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineLine:
-    """Something that happened to the campaign."""
-
-    at: dt.datetime
-    actor: str
-    what: str
-    why: str
-    fresh: bool  # less than a minute ago
-
-
-def campaign_context(
-    campaign: Campaign, request: HttpRequest, links: Sequence[dict[str, Any]], *, editable: bool
-) -> dict[str, Any]:
+def campaign_context(campaign: Campaign, request: HttpRequest) -> dict[str, Any]:
     """Everything the template needs. Before it runs the forecast is made; afterwards the latest run is shown."""
     now = timezone.now()
     before = campaign.state in (CampaignState.DRAFT, CampaignState.SCHEDULED)
@@ -64,9 +52,10 @@ def campaign_context(
     context: dict[str, Any] = {
         "campaign": campaign,
         "tone": TONES[campaign.state],
+        "under": " · ".join(
+            str(part) for part in (campaign.client, campaign.get_kind_display(), campaign.get_channel_display())
+        ),
         "problems": problems,
-        "editable": editable,
-        "edit_url": f"{reverse('admin:outreach_campaign_change', args=(campaign.pk,))}?edit=1",
         "audience_sentence": _audience_sentence(campaign),
         "policy": policy_sentences(SendPolicy.from_json(campaign.policy)),
         "schedule": schedule_sentence(campaign),
@@ -77,7 +66,6 @@ def campaign_context(
         "see_senders": site.is_registered(Sender) and request.user.has_perm("messaging.view_sender"),
         "timeline": _timeline(campaign, senders),
         "execution": execution,
-        **_actions(links, editable=editable, ready=not problems),
     }
     if before:
         context |= _forecast_context(campaign_forecast(campaign, now))
@@ -90,24 +78,12 @@ def campaign_context(
     return context
 
 
-def _actions(links: Sequence[dict[str, Any]], *, editable: bool, ready: bool) -> dict[str, Any]:
-    """The one next action, and the others. What cannot start yet is mended first."""
-    left = list(links)
-    if editable and not ready:
-        left = [link for link in left if not link["path"].endswith("/start/")]
-        return {"primary": None, "secondary": left, "edit_is_primary": True}
-    primary = next((link for link in left if str(link["variant"].value) == "primary"), None)
-    return {"primary": primary, "secondary": [link for link in left if link is not primary], "edit_is_primary": False}
-
-
 def _run_links(execution: Execution, request: HttpRequest) -> dict[str, Any]:
     arguments = (execution.pk,)
     return {
         "live_path": f"/live/executions/{execution.pk}/?language={request.LANGUAGE_CODE}",
         "people_url": reverse("admin:outreach_execution_people", args=arguments),
-        "csv_url": reverse("admin:outreach_execution_csv", args=arguments)
-        if request.user.has_perm("agency.view_personal_data")
-        else "",
+        "csv_url": reverse("admin:outreach_execution_csv", args=arguments) if request.user.has_perm(PERSONAL) else "",
         "report_url": reverse("admin:outreach_execution_change", args=arguments),
     }
 
@@ -123,11 +99,7 @@ def _audience_sentence(campaign: Campaign) -> str:
 
 def _timeline(campaign: Campaign, senders: Sequence[Sender]) -> list[TimelineLine]:
     names = {sender.pk: sender.name for sender in senders}
-    fresh = timezone.now() - dt.timedelta(minutes=1)
-    return [
-        TimelineLine(entry.at, actor_words(entry.actor), history_words(entry, names), entry.why, entry.at > fresh)
-        for entry in campaign_history(campaign, senders)
-    ]
+    return timeline(campaign_history(campaign, senders), lambda entry: history_words(entry, names))
 
 
 def _runs(campaign: Campaign) -> list[Execution]:
@@ -160,12 +132,11 @@ def _takes(course: Forecast) -> str:
 
 def _preview_context(campaign: Campaign, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
     """The message as one person would get it; personal values only for whoever may read them."""
-    asked = request.GET.get("person", "")
     clear = request.user.has_perm(PERSONAL)
     preview = campaign_preview(
         campaign,
         now,
-        person_id=int(asked) if asked.isdecimal() and len(asked) < 19 else 0,
+        person_id=key_in(request, "person") or 0,
         show=_as_it_is if clear else masked,
     )
     name = (preview.person.name or preview.person.phone or preview.person.email or "") if preview else ""

@@ -5,15 +5,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from agency.admin.base import PERSONAL, RecordAdmin, actor_of
+from agency.admin.asked import actor_of, key_in, numbers_in
+from agency.admin.base import PERSONAL
 from agency.admin.downloads import csv_response
+from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, duration, number
 from agency.operations.bulk_reads import note_bulk_read
 from agency.rules.masking import masked
@@ -38,13 +39,14 @@ MAX_ATTRIBUTES = 20
 
 
 @admin.register(Execution)
-class ExecutionAdmin(RecordAdmin):
+class ExecutionAdmin(PageAdmin):
     """One run of a campaign."""
 
     visible_to = staticmethod(visible_executions)
     list_select_related = ("campaign__client",)
     list_display = ("campaign", "number", "client", "state_label", "targeted", "started_at", "finished_at")
     list_filter = ("state",)
+    page_template = "outreach/execution.html"
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
     def state_label(self, execution: Execution) -> tuple[str, str]:
@@ -64,56 +66,42 @@ class ExecutionAdmin(RecordAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    def _seen(self, request: HttpRequest, object_id: str) -> Execution:
-        execution = self.get_object(request, object_id) if self.has_view_permission(request) else None
-        if not isinstance(execution, Execution):
-            raise Http404
-        return execution
-
-    def _page(self, request: HttpRequest, execution: Execution, template: str, **more: Any) -> TemplateResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": str(execution),
+    def _around(self, request: HttpRequest, execution: Execution) -> dict[str, Any]:
+        """What every page of a run shows."""
+        return {
             "execution": execution,
             "campaign_url": reverse("admin:outreach_campaign_change", args=(execution.campaign_id,)),
             "people_url": reverse("admin:outreach_execution_people", args=(execution.pk,)),
             "csv_url": reverse("admin:outreach_execution_csv", args=(execution.pk,))
             if request.user.has_perm(PERSONAL)
             else "",
-            **more,
         }
-        return TemplateResponse(request, template, context)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
+    def page(self, request: HttpRequest, record: Any) -> dict[str, Any]:
         """The report of a run; it moves while the run does."""
-        execution = self._seen(request, object_id)
-        report = execution_report(execution)
+        report = execution_report(record)
         times = report.times
-        return self._page(
-            request,
-            execution,
-            "outreach/execution.html",
-            report=report,
-            tone=TONES.get(ExecutionState(execution.state), Tone("waiting", "circle")),
-            live_part=(live_part := live_context(execution.pk)),
-            live_html=render_to_string(TEMPLATE, live_part),
-            live_path=f"/live/executions/{execution.pk}/?language={request.LANGUAGE_CODE}",
-            codes=[(code or "–", number(count)) for code, count in (report.failed_by_code or {}).items()],
-            mean=duration(times.mean) if times else "",
-            p95=duration(times.p95) if times else "",
-            delivered_messages=number(times.messages) if times else "",
-        )
+        live_part = live_context(record.pk)
+        return {
+            **self._around(request, record),
+            "report": report,
+            "tone": TONES.get(ExecutionState(record.state), Tone("waiting", "circle")),
+            "live_part": live_part,
+            "live_html": render_to_string(TEMPLATE, live_part),
+            "live_path": f"/live/executions/{record.pk}/?language={request.LANGUAGE_CODE}",
+            "codes": [(code or "–", number(count)) for code, count in (report.failed_by_code or {}).items()],
+            "mean": duration(times.mean) if times else "",
+            "p95": duration(times.p95) if times else "",
+            "delivered_messages": number(times.messages) if times else "",
+        }
 
     def people(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The people of a run, filtered by state and reason, a page at a time by key."""
-        execution = self._seen(request, object_id)
+        execution = self.seen(request, object_id)
         chosen = PeopleFilter(
-            states=_numbers(request, "state", RecipientState.values),
-            reasons=_numbers(request, "reason", Reason.values),
-            after=int(after) if (after := request.GET.get("after", "0")).isdecimal() and len(after) < 19 else 0,
+            states=numbers_in(request, "state", RecipientState.values),
+            reasons=numbers_in(request, "reason", Reason.values),
+            after=key_in(request, "after") or 0,
         )
         rows = people_page(execution.job_id, chosen)
         if not request.user.has_perm(PERSONAL):
@@ -121,10 +109,11 @@ class ExecutionAdmin(RecordAdmin):
                 row.name, row.address = masked(row.name), masked(row.address)
         query = request.GET.copy()
         query["after"] = str(rows[-1].contact_id) if rows else ""
-        return self._page(
+        return self.show(
             request,
-            execution,
             "outreach/people.html",
+            str(execution),
+            **self._around(request, execution),
             rows=rows,
             see_contacts=request.user.has_perm("messaging.view_contact"),
             next_url=f"?{query.urlencode()}" if len(rows) == PAGE else "",
@@ -137,7 +126,7 @@ class ExecutionAdmin(RecordAdmin):
 
     def people_file(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
         """Everybody of a run as CSV, for those who may read personal data; noted in the audit log. `?attributes=city,age` adds columns."""
-        execution = self._seen(request, object_id)
+        execution = self.seen(request, object_id)
         if not request.user.has_perm(PERSONAL):
             raise PermissionDenied
         wanted = [name.strip()[:60] for name in request.GET.get("attributes", "").split(",") if name.strip()]
@@ -150,11 +139,6 @@ class ExecutionAdmin(RecordAdmin):
         )
         pieces = recipients_csv(execution, wanted[:MAX_ATTRIBUTES])
         return csv_response(request, pieces, f"campaign-{execution.campaign_id}-{execution.number}.csv")
-
-
-def _numbers(request: HttpRequest, name: str, known: list[int]) -> tuple[int, ...]:
-    asked = (int(value) for value in request.GET.getlist(name) if value.isdecimal() and len(value) < 4)
-    return tuple(value for value in dict.fromkeys(asked) if value in known)
 
 
 def _without(request: HttpRequest, name: str) -> str:

@@ -33,15 +33,6 @@ ACTION_WORDS: Mapping[str, str | Promise] = {
 }
 
 
-def actor_words(actor: str) -> str:
-    """Who it was: a person's name, a program's, or the system itself."""
-    if actor.startswith("system:"):
-        return _("the system")
-    if actor.startswith("terminal:"):
-        return _("%(name)s at the terminal") % {"name": actor.removeprefix("terminal:")}
-    return actor
-
-
 def history_words(entry: AuditEntry, senders: Mapping[int, str]) -> str:
     """What was done, with the numbers that changed. `senders` are names by id."""
     say = _SAID.get(entry.action)

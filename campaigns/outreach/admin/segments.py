@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton, dress
 from agency.admin.words import number
@@ -113,6 +114,7 @@ class SegmentAdmin(RecordAdmin):
     list_display = ("name", "client", "sentence", "created_at")
     list_filter = ("client",)
     form = SegmentForm
+    fixed_fields = ("client",)
     fields = ("client", "name", "conditions")
     change_form_template = "outreach/segment_form.html"
     list_buttons = (
@@ -132,10 +134,6 @@ class SegmentAdmin(RecordAdmin):
         words = segment_sentence(read_segment(segment.conditions))
         return words if len(words) <= 120 else f"{words[:117]}…"
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else (*fields, "client")
-
     def get_urls(self) -> list[URLPattern]:
         own = [path("preview/", self.admin_site.admin_view(self.preview), name="outreach_segment_preview")]
         return [*own, *super().get_urls()]
@@ -153,12 +151,7 @@ class SegmentAdmin(RecordAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):
             raise PermissionDenied
-        chosen = request.POST.get("client", "")
-        client = (
-            visible_clients(request.user).filter(pk=int(chosen)).first()
-            if chosen.isdecimal() and len(chosen) < 19
-            else None
-        )
+        client = visible_clients(request.user).filter(pk=key_of(request.POST.get("client", "")) or 0).first()
         context: dict[str, Any] = {"problem": _("Choose a client first.")}
         if client is not None:
             try:
