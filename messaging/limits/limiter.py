@@ -184,28 +184,15 @@ def standing(senders: Sequence[tuple[SenderLimits, str]]) -> dict[int, Standing]
 
 def give_back(*, job: JobLimits, senders: Mapping[int, SenderLimits], unused: Mapping[int, int]) -> None:
     """Return tokens of rows that were not sent after all. Best effort: a token lost here only makes us slower."""
-    total = sum(unused.values())
-    if total <= 0:
+    if sum(unused.values()) <= 0:
         return
-    now = int(time.time() * 1000)
+    arguments: list[str | int] = [job.job_id, job.per_hour]
+    for sender_id, number in unused.items():
+        limits = senders[sender_id]
+        arguments += [sender_id, number, limits.per_second, limits.per_minute]
     try:
-        pipe = _client().pipeline(transaction=False)
-        for sender_id, number in unused.items():
-            limits = senders[sender_id]
-            if limits.per_second and number:
-                pipe.incrbyfloat(f"pace:s:{sender_id}", -number * 1000 / limits.per_second)
-            if limits.per_minute and number:
-                pipe.incrbyfloat(f"pace:m:{sender_id}", -number * 60_000 / limits.per_minute)
-            if number:
-                pipe.hincrby(f"used:h:{sender_id}", str(now * HOUR_BUCKETS // HOUR_MS), -number)
-                pipe.hincrby(f"used:d:{sender_id}", str(now * DAY_BUCKETS // DAY_MS), -number)
-        if job.per_hour:
-            pipe.hincrby(f"used:job:h:{job.job_id}", str(now * HOUR_BUCKETS // HOUR_MS), -total)
-            pipe.incrbyfloat(f"pace:job:{job.job_id}", -total * HOUR_MS / job.per_hour)
-        if job.per_day:
-            pipe.hincrby(f"used:job:d:{job.job_id}", str(now * DAY_BUCKETS // DAY_MS), -total)
-        pipe.execute()
-    except RedisError:
+        _run("give_back.lua", [], arguments)
+    except LimiterUnavailable:
         return
 
 

@@ -1,4 +1,4 @@
--- What is free in a span of time: the part that taking (take.lua) and looking (standing.lua) share. It is put before each of them.
+-- What is free in a span of time: the part that taking (take.lua), giving back (give_back.lua) and looking (standing.lua) share. It is put before each of them.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local HOUR, DAY = 3600000, 86400000

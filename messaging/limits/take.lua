@@ -74,14 +74,13 @@ end
 
 if total > 0 and not look_only then
   if tonumber(ARGV[3]) > 0 then
-    count_in('used:job:h:' .. job, HOUR, 60, total)
     local step = HOUR / tonumber(ARGV[3])
     local due = math.max(tonumber(redis.call('GET', 'pace:job:' .. job) or '0'), now)
     redis.call('SET', 'pace:job:' .. job, tostring(due + total * step), 'PX', math.ceil(HOUR + total * step))
   end
-  if tonumber(ARGV[4]) > 0 then
-    count_in('used:job:d:' .. job, DAY, 96, total)
-  end
+  -- counted with or without a limit, as for senders
+  count_in('used:job:h:' .. job, HOUR, 60, total)
+  count_in('used:job:d:' .. job, DAY, 96, total)
 end
 if total == 0 then answer[2] = math.max(1, math.ceil(shortest or 1000)) end
 return answer

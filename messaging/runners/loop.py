@@ -7,7 +7,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import uvloop
 from django.conf import settings
@@ -35,17 +35,34 @@ class CallLoop:
         self._running: set[asyncio.Task[Any]] = set()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Start a coroutine in the loop; called from the task's thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Start a coroutine in the loop; called from the task's thread. `abandon` ends it, wherever it has got to."""
+        return asyncio.run_coroutine_threadsafe(self._noted(work), self._loop)
+
+    async def _noted(self, work: Coroutine[Any, Any, T]) -> T:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._running.add(task)
+        try:
+            return await work
+        finally:
+            self._running.discard(task)
 
     async def each(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Run the calls, at most `concurrency` at a time across all chunks, and return their results in order."""
+        """Run the calls, at most `concurrency` at a time across all chunks, and return their results in order.
+
+        However it ends, no call is left behind: if one raises, or it is cancelled itself, the others are cancelled and awaited first.
+        """
         tasks = [asyncio.ensure_future(self._gated(call)) for call in calls]
         self._running.update(tasks)
         try:
             return await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
         finally:
-            self._running.difference_update(tasks)
+            # One that would not end, because this wait was cancelled as well, is still `abandon`'s to wait for.
+            self._running.difference_update([task for task in tasks if task.done()])
 
     async def _gated(self, call: Callable[[], Awaitable[T]]) -> T:
         async with self._gate:
@@ -65,15 +82,15 @@ class CallLoop:
     def abandon(self) -> None:
         """Cancel every call and wait until each has ended. Raises `LoopStuck` when one does not."""
         try:
-            self.submit(self._cancel_all()).result(CANCEL_SECONDS)
+            asyncio.run_coroutine_threadsafe(self._cancel_all(), self._loop).result(CANCEL_SECONDS)
         except TimeoutError as error:
             raise LoopStuck("calls survived their cancellation") from error
 
     async def _cancel_all(self) -> None:
-        tasks = list(self._running)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := {task for task in self._running if not task.done()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         self._running.clear()
 
 

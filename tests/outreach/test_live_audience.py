@@ -13,9 +13,10 @@ from campaigns.outreach.operations.segments import change_segment, create_segmen
 from campaigns.outreach.selectors.people import PeopleFilter, people_page
 from campaigns.outreach.states import AudienceMode
 from messaging.kit.audiences import still_in
-from messaging.models import Contact, SendJob
+from messaging.models import Contact, Recipient, SendJob
 from messaging.operations.claiming import claim_chunk
 from messaging.operations.contacts import erase_contact, untag_contacts
+from messaging.operations.jobs import add_recipients
 from messaging.operations.replies import stop_writing
 from messaging.selectors.plans import job_plan
 from messaging.selectors.totals import counted_funnel, funnel
@@ -123,3 +124,15 @@ def test_a_stop_under_the_whatsapp_id_counts_for_later_campaigns(agency: Agency,
     execution = begin(agency.campaign())
     assert claim(agency, execution) == []
     assert fates(execution) == [(RecipientState.SKIPPED, Reason.OPTED_OUT)]
+
+
+def test_a_page_of_people_ends_between_two_steps_of_one_person(agency: Agency) -> None:
+    people = agency.people(30)
+    job = begin(agency.campaign()).job
+    everybody = Contact.objects.filter(pk__in=[person.pk for person in people])
+    add_recipients(job=job, contacts=everybody.exclude(pk=people[0].pk), up_to_id=2**62, step=1)
+    seen: list[tuple[int, int]] = []
+    while page := people_page(job.pk, PeopleFilter(after=seen[-1] if seen else (0, 0))):
+        seen += [(row.contact_id, row.step) for row in page]
+    assert seen == sorted(Recipient.objects.filter(job=job).values_list("contact_id", "step"))
+    assert len(seen) == 59

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from agency.admin.asked import actor_of, key_in, numbers_in
+from agency.admin.asked import actor_of, numbers_in
 from agency.admin.base import PERSONAL
 from agency.admin.downloads import csv_response
 from agency.admin.pages import PageAdmin
@@ -101,14 +101,14 @@ class ExecutionAdmin(PageAdmin):
         chosen = PeopleFilter(
             states=numbers_in(request, "state", RecipientState.values),
             reasons=numbers_in(request, "reason", Reason.values),
-            after=key_in(request, "after") or 0,
+            after=_position(request.GET.get("after", "")),
         )
         rows = people_page(execution.job_id, chosen)
         if not request.user.has_perm(PERSONAL):
             for row in rows:
                 row.name, row.address = masked(row.name), masked(row.address)
         query = request.GET.copy()
-        query["after"] = str(rows[-1].contact_id) if rows else ""
+        query["after"] = f"{rows[-1].contact_id}.{rows[-1].step}" if rows else ""
         return self.show(
             request,
             "outreach/people.html",
@@ -117,7 +117,7 @@ class ExecutionAdmin(PageAdmin):
             rows=rows,
             see_contacts=request.user.has_perm("messaging.view_contact"),
             next_url=f"?{query.urlencode()}" if len(rows) == PAGE else "",
-            first_url="" if not chosen.after else f"?{_without(request, 'after')}",
+            first_url="" if chosen.after == (0, 0) else f"?{_without(request, 'after')}",
             chosen=[
                 *(RecipientState(state).label for state in chosen.states),
                 *(Reason(reason).label for reason in chosen.reasons),
@@ -139,6 +139,13 @@ class ExecutionAdmin(PageAdmin):
         )
         pieces = recipients_csv(execution, wanted[:MAX_ATTRIBUTES])
         return csv_response(request, pieces, f"campaign-{execution.campaign_id}-{execution.number}.csv")
+
+
+def _position(text: str) -> tuple[int, int]:
+    """`contact.step` as the last row of the page before wrote it; from the beginning for anything else."""
+    contact, _dot, step = text.partition(".")
+    known = contact.isdecimal() and len(contact) < 19 and step.isdecimal() and len(step) < 6
+    return (int(contact), int(step)) if known else (0, 0)
 
 
 def _without(request: HttpRequest, name: str) -> str:

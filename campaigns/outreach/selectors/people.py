@@ -14,11 +14,11 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class PeopleFilter:
-    """Which people: in any of these states and for any of these reasons (empty: all), with a contact id beyond `after`."""
+    """Which people: in any of these states and for any of these reasons (empty: all), beyond `after` = (contact, step)."""
 
     states: tuple[int, ...] = ()
     reasons: tuple[int, ...] = ()
-    after: int = 0
+    after: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class PersonRow:
     """One person of a run, as a page shows it."""
 
     contact_id: int
+    step: int
     name: str
     address: str
     erased: bool  # the contact is gone; what became of the message is kept
@@ -38,14 +39,15 @@ class PersonRow:
 
 
 def people_page(job_id: int, chosen: PeopleFilter) -> list[PersonRow]:
-    """At most one page, in order of contacts; the unique key of recipients answers it without counting or sorting."""
+    """At most one page, in order of contacts and steps; the unique key of recipients answers it without counting or sorting."""
     now = timezone.now()
-    rows = Recipient.objects.filter(job_id=job_id, contact_id__gt=chosen.after)
+    rows = Recipient.objects.filter(job_id=job_id)
+    rows = rows.extra(where=["(contact_id, step) > (%s, %s)"], params=list(chosen.after))
     if chosen.states:
         rows = rows.filter(state__in=_with_leased(chosen.states))
     if chosen.reasons:
         rows = rows.filter(reason__in=chosen.reasons)
-    fields = ("contact_id", "state", "reason", "code", "sent_at", "not_before", "changed_at")
+    fields = ("contact_id", "step", "state", "reason", "code", "sent_at", "not_before", "changed_at")
     page = list(rows.order_by("contact_id", "step").values_list(*fields)[:PAGE])
     # Apart, and not by a join: a person who was erased still is one of the run's people.
     known = Contact.objects.in_bulk({row[0] for row in page})
@@ -53,9 +55,10 @@ def people_page(job_id: int, chosen: PeopleFilter) -> list[PersonRow]:
 
 
 def _row(person: Contact | None, row: tuple[Any, ...], now: dt.datetime) -> PersonRow:
-    contact_id, state, reason, code, sent_at, not_before, changed_at = row
+    contact_id, step, state, reason, code, sent_at, not_before, changed_at = row
     return PersonRow(
         contact_id=contact_id,
+        step=step,
         name=person.name if person else "",
         address=(person.phone or person.email or person.whatsapp_id or "") if person else "",
         erased=person is None,
