@@ -11,7 +11,9 @@ class Recipient(models.Model):
     """The row is the work. A hot table (docs/decisions: hot tables): no database foreign key, partial state indexes, keys begin with the job.
 
     `not_before` is when it may be tried next. While leased, `lease` names the holder's claim and `leased_until` (database time) its end.
-    `code` is the provider's error code. `variables` are the resolved template values that were sent.
+    `code` is the provider's error code. `variables` are the resolved template values that were sent; empty, and not null, where the person
+    was erased: nothing more is kept of the message then. `maybe_sent_at` is when an attempt was first made that the provider may have
+    accepted although we have no answer; null: surely none.
     """
 
     job = models.ForeignKey(
@@ -50,6 +52,7 @@ class Recipient(models.Model):
     not_before = models.DateTimeField(_("not before"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True)
     changed_at = models.DateTimeField(_("changed"), null=True)
+    maybe_sent_at = models.DateTimeField(null=True)
     provider_id = models.TextField(_("provider id"), null=True)
     code = models.TextField(_("error code"), null=True)
     variables = models.JSONField(null=True)

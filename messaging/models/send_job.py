@@ -56,6 +56,12 @@ class SendJob(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_wave_at"], name="job_due", condition=models.Q(state=1)),
+            # Whose turn it is (messaging/selectors/turns.py).
+            models.Index(
+                fields=["priority", "client", "next_wave_at"],
+                name="job_turn",
+                condition=models.Q(state=1, next_wave_at__isnull=False),
+            ),
             models.Index(fields=["client", "-id"], name="job_client"),
         ]
 

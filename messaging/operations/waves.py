@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import chord, current_app
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agency.selectors.freeze import FROZEN
@@ -15,14 +15,14 @@ from messaging.limits import limiter
 from messaging.models import SendJob, Wave
 from messaging.rules.fairness import Waiting, forgotten, next_job
 from messaging.selectors.limits import active_senders, allowances, job_limits
+from messaging.selectors.turns import jobs_of_round
 from messaging.states import JobState, WaveState
 
 BATCH_SIZE = 1_000
 MAX_BATCHES = 64
 DISPATCH_LOCK = 0x62617475  # advisory lock: one dispatcher at a time, whoever called it
-STALE_SECONDS = (
-    12  # a wave nobody touched for so long has lost its batches or its body; a batch at work is silent for 10 at most
-)
+STALE_SECONDS = 6  # a wave begun and then untouched for so long has lost its batches or its body; a batch at work touches it every 2
+UNBEGUN_SECONDS = 12  # one that no batch has taken up yet may still be queued behind others
 SPENT_SECONDS = 1  # how soon a job is looked at again whose senders are busy with other jobs
 IDLE_SECONDS = 30  # how soon a job without an active sender is looked at again
 
@@ -36,7 +36,8 @@ class OpenedWave:
 
 
 def dispatch_jobs() -> int:
-    """One round of the dispatcher: open waves for waiting jobs, fairly, as long as the fleet has room. Returns the waves opened.
+    """One round of the dispatcher: close waves that have lost their processes, and open waves for waiting jobs, fairly, as long as the fleet
+    has room. Returns the waves opened.
 
     One at a time across the fleet; a second caller leaves at once. While all sending is frozen nothing is opened, and jobs stay due.
     Waves are published after the commit.
@@ -45,6 +46,9 @@ def dispatch_jobs() -> int:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_try_advisory_xact_lock(%s), {FROZEN}", [DISPATCH_LOCK])
             alone, frozen = cursor.fetchone()
+        if alone:
+            for wave_id in stale_waves():
+                close_wave(wave_id=wave_id)
         opened = _open_waves() if alone and not frozen else []
     for wave in opened:
         publish_wave(wave)
@@ -54,9 +58,9 @@ def dispatch_jobs() -> int:
 def _open_waves() -> list[OpenedWave]:
     jobs = {
         job.pk: job
-        for job in SendJob.objects.filter(state=JobState.RUNNING, next_wave_at__lte=Now())
+        for job in SendJob.objects.filter(pk__in=jobs_of_round(), state=JobState.RUNNING, next_wave_at__lte=Now())
         .select_for_update(skip_locked=True)
-        .order_by("next_wave_at")[:500]
+        .order_by("next_wave_at", "pk")
     }
     if not jobs:
         return []
@@ -209,12 +213,14 @@ def touch_wave(*, wave_id: int) -> bool:
 
 
 def stale_waves() -> list[int]:
-    """Open waves that nobody has touched for `STALE_SECONDS`."""
-    return list(
-        Wave.objects.filter(state=WaveState.OPEN, touched_at__lt=Now() - timedelta(seconds=STALE_SECONDS))
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
+    """Open waves that nobody works on: begun and untouched for `STALE_SECONDS`, or not begun for `UNBEGUN_SECONDS`.
+
+    Closing one too early costs time only: what its process has in hand keeps its lease, a batch that comes late finds it closed and claims
+    nothing, and the next wave takes pending rows only.
+    """
+    quiet = Q(touched_at__lt=Now() - timedelta(seconds=STALE_SECONDS))
+    begun = Q(touched_at__gt=F("opened_at")) | Q(touched_at__lt=Now() - timedelta(seconds=UNBEGUN_SECONDS))
+    return list(Wave.objects.filter(quiet, begun, state=WaveState.OPEN).order_by("pk").values_list("pk", flat=True))
 
 
 @transaction.atomic

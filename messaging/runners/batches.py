@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 BATCH_SECONDS = 4.0  # a batch gives its process back after so long; what it did not send stays pending
 PATIENCE_SECONDS = 1.0  # no worker waits longer than this for allowance
 RENEW_SECONDS = 10.0
+TOUCH_SECONDS = 2.0  # how often a batch that waits for answers says that it lives
 RELOAD_SECONDS = 1.0  # how old a sender's limits may be
 CHUNKS_IN_HAND = 2
 
@@ -70,6 +71,7 @@ class Batch:
         self.in_hand: deque[InHand] = deque()
         self.begun = time.monotonic()
         self.loaded = self.touched = 0.0
+        self.renewed = self.begun  # earlier than any claim: no lease is older than the renewal after that
         self.handled = 0
         self.waited = 0.0
         self.exhausted = False
@@ -108,8 +110,18 @@ class Batch:
             self.job_limits = job_limits(self.job)
             self.loaded = now
         if now - self.touched > RELOAD_SECONDS:
-            self.exhausted = self.exhausted or not touch_wave(wave_id=self.wave.pk)
-            self.touched = now
+            self._touch()
+
+    def _touch(self) -> None:
+        self.exhausted = self.exhausted or not touch_wave(wave_id=self.wave.pk)
+        self.touched = time.monotonic()
+
+    def _stay(self, waiting: Sequence[InHand]) -> None:
+        """The provider takes its time: keep the wave, and the rows that are waited for."""
+        self._touch()
+        if time.monotonic() - self.renewed > RENEW_SECONDS:
+            renew_leases(leases=[held.chunk.lease for held in waiting])
+            self.renewed = time.monotonic()
 
     def _claim(self) -> bool:
         """Take tokens, claim rows, start their calls. Returns whether calls were started."""
@@ -244,12 +256,12 @@ class Batch:
         """Wait for a chunk's calls, renewing the leases meanwhile, and record what came of them."""
         while True:
             try:
-                answers = held.answers.result(RENEW_SECONDS)
+                answers = held.answers.result(TOUCH_SECONDS)
                 break
             except TimeoutError:
-                renew_leases(leases=[held.chunk.lease, *(other.chunk.lease for other in self.in_hand)])
-                self.touched = 0.0
-                self._reload()
+                if held.answers.done():
+                    raise  # the calls' own, not our waiting's
+                self._stay([held, *self.in_hand])
         chance = random.Random()
         verdicts = [
             (
