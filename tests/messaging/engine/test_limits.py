@@ -1,5 +1,7 @@
 """The limiter's counters: what they remember, and that each of them ends by itself."""
 
+from typing import cast
+
 from messaging.limits import limiter
 from messaging.limits.limiter import JobLimits, SenderLimits
 from messaging.operations.jobs import change_job_limits
@@ -14,7 +16,7 @@ JOB = JobLimits(job_id=3, per_hour=1_000, per_day=2_000)
 def keys() -> dict[str, int]:
     """Every counter with the milliseconds it still lives; -1: for ever."""
     client = limiter._client()
-    return {key: client.pttl(key) for key in client.scan_iter() if key != limiter.READY}
+    return {key: cast(int, client.pttl(key)) for key in client.scan_iter() if key != limiter.READY}
 
 
 def test_what_is_given_back_can_be_had_again_and_leaves_no_counter_without_an_end(db: None) -> None:
