@@ -22,3 +22,11 @@ class Role(models.TextChoices):
     AGENT = "agent", _("agent")
     TECH = "tech", _("tech")
     READ_ONLY = "read_only", _("read-only")
+
+
+class AlertSeverity(models.IntegerChoices):
+    """How much an alert matters; a larger number is worse."""
+
+    INFO = 10, _("for your information")  # can wait for days
+    WARNING = 20, _("needs a look")  # something works badly or will stop soon
+    CRITICAL = 30, _("broken")  # something does not work now

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from agency.kit.actor import Actor
 from agency.models import ApiToken, Client, ClientGrant, Employee, User
+from agency.operations.alerts import raise_alert
 from agency.operations.audit import record_audit
 from agency.operations.tokens import issue_token
 from agency.rules.scopes import SCOPES
-from agency.states import Role
+from agency.states import AlertSeverity, Role
 from campaigns.outreach.models import Campaign, Execution, Segment
 from integrations.models import Connection, InboundEvent
 from integrations.states import InboundState
@@ -107,6 +108,14 @@ def make_world(slug: str = "zanzibar", mark: str = MARK) -> World:
         address=contact.phone or "",
         text=f"{mark} text",
         provider_message_id=f"wamid-{client.pk}",
+    )
+    raise_alert(
+        actor=Actor.system("test"),
+        key=f"{mark}:{client.pk}",
+        severity=AlertSeverity.INFO,
+        title=f"{mark} is quiet",
+        subject=connection,
+        client=client,
     )
     contact_import = ContactImport.objects.create(
         client=client, file_name=f"{mark}.csv", stored_path="", state=ImportState.DONE

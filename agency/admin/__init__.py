@@ -1,5 +1,5 @@
 """The agency's own records in the admin."""
 
-from agency.admin import accounts, audit, clients, freezes, task_results, tokens
+from agency.admin import accounts, alerts, audit, clients, freezes, task_results, tokens
 
-__all__ = ["accounts", "audit", "clients", "freezes", "task_results", "tokens"]
+__all__ = ["accounts", "alerts", "audit", "clients", "freezes", "task_results", "tokens"]

@@ -28,6 +28,7 @@ OWN_PERMISSIONS = (
 )
 
 _CLIENTS = ("agency.view_client",)
+_ALERTS = ("agency.view_alert", "agency.change_alert")
 _OWN_TOKENS = ("agency.view_apitoken", "agency.add_apitoken", "agency.change_apitoken")
 _OUTREACH_READING = ("messaging.view_*", "outreach.view_*")
 
@@ -35,6 +36,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "director": ("*",),
     "account_manager": (
         *_CLIENTS,
+        *_ALERTS,
         *_OWN_TOKENS,
         "agency.view_auditentry",
         "messaging.*",
@@ -64,6 +66,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "tech": (
         *_CLIENTS,
+        *_ALERTS,
         *_OWN_TOKENS,
         *_OUTREACH_READING,
         "messaging.change_sender",

@@ -19,7 +19,7 @@ class Page(NamedTuple):
 
 
 NAVIGATION: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
-    ("", (Page("index", "home", "h", _("Home")),)),
+    ("", (Page("index", "home", "h", _("Home")), Page("agency.alert", "notifications", "q"))),
     (
         _("People"),
         (

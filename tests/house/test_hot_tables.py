@@ -18,6 +18,7 @@ HOT = {
 }
 # Columns that look like a reference and are none; each with the reason.
 NO_REFERENCE = {
+    "agency.Alert.subject_id": "any record, also one that was deleted: an episode outlives what it was about",
     "agency.AuditEntry.subject_id": "any record, also one that was deleted: the log outlives what it speaks of",
     "agency.AuditEntry.user_id": "an account may be deleted; what it did stays",
     "agency.IdempotencyRecord.user_id": "gone after a week, and never followed",
