@@ -1,6 +1,7 @@
 """Accounts, team and who sees which client."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -15,7 +16,8 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from agency.admin.base import PERSONAL, RecordAdmin
-from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.buttons import ButtonForm, OperationButton, calls
+from agency.admin.forms import records_field
 from agency.kit.actor import Actor
 from agency.models import Client, ClientGrant, Employee, User
 from agency.operations.accounts import change_access, invite_person, repeat_invitation, switch_account
@@ -42,7 +44,7 @@ class AccessForm(ButtonForm):
     )
 
     def narrow(self) -> None:
-        self.fields["clients"].queryset = visible_clients(self.user)  # type: ignore[attr-defined]
+        records_field(self, "clients").queryset = visible_clients(self.user)
         if isinstance(self.record, User):
             self.initial.setdefault("role", self.record.groups.values_list("name", flat=True).first())
             self.initial.setdefault("clients", list(self.record.client_grants.values_list("client", flat=True)))
@@ -61,24 +63,9 @@ def _invite(actor: Actor, record: None, answers: Mapping[str, Any]) -> str:
     return _("%(email)s is invited; the link works for seven days.") % {"email": user.email}
 
 
-def _invite_again(actor: Actor, record: User, answers: Mapping[str, Any]) -> str:
-    repeat_invitation(actor=actor, user_id=record.pk)
-    return _("The invitation is on its way again.")
-
-
 def _change_access(actor: Actor, record: User, answers: Mapping[str, Any]) -> str:
     change_access(actor=actor, user_id=record.pk, role=answers["role"], clients=answers["clients"])
     return _("The access was changed.")
-
-
-def _switch_off(actor: Actor, record: User, answers: Mapping[str, Any]) -> str:
-    switch_account(actor=actor, user_id=record.pk, active=False)
-    return _("The account is off; its sessions and API tokens have ended.")
-
-
-def _switch_on(actor: Actor, record: User, answers: Mapping[str, Any]) -> str:
-    switch_account(actor=actor, user_id=record.pk, active=True)
-    return _("The account is on again.")
 
 
 def _switch_off_warning(record: User) -> str:
@@ -121,7 +108,7 @@ class UserAdmin(RecordAdmin):
             "invite-again",
             gettext_lazy("Send the invitation again"),
             INVITE_PEOPLE,
-            run=_invite_again,
+            run=calls(repeat_invitation, "user_id", gettext_lazy("The invitation is on its way again.")),
             shown=lambda user: user.is_active and not user.has_usable_password(),
         ),
         OperationButton(
@@ -131,7 +118,11 @@ class UserAdmin(RecordAdmin):
             "switch-off",
             gettext_lazy("Switch off"),
             INVITE_PEOPLE,
-            run=_switch_off,
+            run=calls(
+                partial(switch_account, active=False),
+                "user_id",
+                gettext_lazy("The account is off; its sessions and API tokens have ended."),
+            ),
             warning=_switch_off_warning,
             shown=lambda user: user.is_active,
             variant=ActionVariant.DANGER,
@@ -140,7 +131,7 @@ class UserAdmin(RecordAdmin):
             "switch-on",
             gettext_lazy("Switch on"),
             INVITE_PEOPLE,
-            run=_switch_on,
+            run=calls(partial(switch_account, active=True), "user_id", gettext_lazy("The account is on again.")),
             shown=lambda user: not user.is_active,
         ),
     )

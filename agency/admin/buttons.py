@@ -51,6 +51,21 @@ def _nothing(record: Any) -> str:
     return ""
 
 
+def in_state(*states: object) -> Callable[[Any], bool]:
+    """Whether a record is in one of these states: for `OperationButton.shown`."""
+    return lambda record: record.state in states
+
+
+def calls(operation: Callable[..., object], key: str, said: object) -> Callable[[Actor, Any, Mapping[str, Any]], str]:
+    """For `OperationButton.run`: call the operation with the record's key under the name `key`, the answers and the actor; then say `said`."""
+
+    def run(actor: Actor, record: Any, answers: Mapping[str, Any]) -> str:
+        operation(**{key: record.pk}, **answers, actor=actor)
+        return str(said)
+
+    return run
+
+
 @dataclass(frozen=True, slots=True)
 class OperationButton:
     """One button above a record (`RecordAdmin.buttons`) or above a list (`RecordAdmin.list_buttons`; then the record is None).

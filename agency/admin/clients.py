@@ -1,20 +1,21 @@
 """Clients of the agency."""
 
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from agency.admin.base import RecordAdmin
-from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.buttons import OperationButton, calls
+from agency.admin.forms import OptionalWhyForm, RecordForm
 from agency.kit.actor import Actor
 from agency.models import Client
 from agency.operations.clients import MOVES, change_client, change_client_state, create_client
@@ -30,7 +31,7 @@ def time_zones() -> list[tuple[str, str]]:
     return [(zone, zone.replace("_", " ")) for zone in sorted(zoneinfo.available_timezones())]
 
 
-class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class ClientForm(RecordForm):
     """A client as a person writes it down; the short name is chosen once."""
 
     time_zone = forms.ChoiceField(
@@ -57,24 +58,21 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         }
 
 
-class StateForm(ButtonForm):
-    """A reason that the next person reads in the audit log."""
-
-    why = forms.CharField(label=gettext_lazy("Why (for the record)"), required=False, max_length=200)
-
-
-def _move(state: ClientState, done: Any) -> Callable[[Actor, Client, Mapping[str, Any]], str]:
-    """What the button that leads to a state does."""
-
-    def run(actor: Actor, client: Client, answers: Mapping[str, Any]) -> str:
-        change_client_state(actor=actor, client_id=client.pk, state=state, why=answers["why"])
-        return str(done)
-
-    return run
-
-
-def _leads_to(state: ClientState) -> Callable[[Client], bool]:
-    return lambda client: state in MOVES[ClientState(client.state)]
+def _leading_to(
+    state: ClientState, name: str, label: Any, done: Any, *, warning: Any = "", icon: str | None = None
+) -> OperationButton:
+    """The button that leads to a state, shown where that state may follow."""
+    return OperationButton(
+        name,
+        label,
+        CHANGE,
+        run=calls(partial(change_client_state, state=state), "client_id", done),
+        form=OptionalWhyForm,
+        warning=lambda client: str(warning),
+        shown=lambda client: state in MOVES[ClientState(client.state)],
+        icon=icon,
+        variant=ActionVariant.DANGER if state is ClientState.ENDED else ActionVariant.DEFAULT,
+    )
 
 
 @admin.register(Client)
@@ -93,34 +91,27 @@ class ClientAdmin(RecordAdmin):
     fixed_fields = ("slug",)
     prepopulated_fields: ClassVar = {"slug": ("name",)}
     buttons = (
-        OperationButton(
+        _leading_to(
+            ClientState.ACTIVE,
             "activate",
             gettext_lazy("Activate"),
-            CHANGE,
-            run=_move(ClientState.ACTIVE, gettext_lazy("Active. Its campaigns can start again.")),
-            form=StateForm,
-            shown=_leads_to(ClientState.ACTIVE),
+            gettext_lazy("Active. Its campaigns can start again."),
             icon="play_arrow",
         ),
-        OperationButton(
+        _leading_to(
+            ClientState.PAUSED,
             "pause",
             gettext_lazy("Pause"),
-            CHANGE,
-            run=_move(ClientState.PAUSED, gettext_lazy("Paused. No campaign of this client can start.")),
-            form=StateForm,
-            warning=lambda client: _("No campaign of this client can start. What runs already goes on."),
-            shown=_leads_to(ClientState.PAUSED),
+            gettext_lazy("Paused. No campaign of this client can start."),
+            warning=gettext_lazy("No campaign of this client can start. What runs already goes on."),
             icon="pause",
         ),
-        OperationButton(
+        _leading_to(
+            ClientState.ENDED,
             "end",
             gettext_lazy("End"),
-            CHANGE,
-            run=_move(ClientState.ENDED, gettext_lazy("Ended. Its records are kept.")),
-            form=StateForm,
-            warning=lambda client: _("The work for this client ends for good; its records are kept."),
-            shown=_leads_to(ClientState.ENDED),
-            variant=ActionVariant.DANGER,
+            gettext_lazy("Ended. Its records are kept."),
+            warning=gettext_lazy("The work for this client ends for good; its records are kept."),
         ),
     )
 

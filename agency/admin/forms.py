@@ -1,6 +1,6 @@
 """What forms of the admin share: the base of a record's form, typed ways to set choices, and the reason for the audit log."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -24,18 +24,30 @@ class RecordForm(ModelForm):
         return {*theirs, *self.decided_by_operation}
 
 
+def why_field(help_text: Any = "") -> forms.CharField:
+    """A reason that the audit log keeps; it may stay empty."""
+    return forms.CharField(label=_("Why (for the record)"), required=False, max_length=200, help_text=help_text)
+
+
 class OptionalWhyForm(ButtonForm):
     """A reason for the record."""
 
-    why = forms.CharField(label=_("Why (for the record)"), required=False, max_length=200)
+    why = why_field()
 
 
-def records_field(form: forms.BaseForm, name: str) -> forms.ModelChoiceField[Any]:
+def records_field(form: forms.BaseForm, name: str) -> "forms.ModelChoiceField[Any]":
     """The field that offers records, one or several. Raises TypeError where it offers none."""
     field = form.fields[name]
     if not isinstance(field, forms.ModelChoiceField):
         raise TypeError(f"{name} offers no records")
     return field
+
+
+def narrow_records(form: forms.BaseForm, name: str, **conditions: Any) -> None:
+    """Offer only those of the offered records that meet the conditions."""
+    field = records_field(form, name)
+    if field.queryset is not None:
+        field.queryset = field.queryset.filter(**conditions)
 
 
 def offer(form: forms.BaseForm, name: str, choices: Iterable[tuple[Any, Any]]) -> None:
@@ -51,7 +63,7 @@ def word_choices(form: forms.BaseForm, name: str, words: Callable[[Any], str]) -
     vars(records_field(form, name))["label_from_instance"] = words
 
 
-def begin_with(form: forms.BaseForm, values: Mapping[str, Any]) -> None:
-    """Fill fields with what is stored."""
-    for name, value in values.items():
-        form.fields[name].initial = value
+def begin_with(form: forms.BaseForm, record: object, names: Iterable[str]) -> None:
+    """Fill fields with what the record holds under the same names."""
+    for name in names:
+        form.fields[name].initial = getattr(record, name)

@@ -11,6 +11,7 @@ from unfold.enums import ActionVariant
 
 from agency.admin.base import RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.forms import OptionalWhyForm
 from agency.kit.actor import Actor
 from agency.models import Freeze
 from agency.operations.freeze import freeze_sending, lift_freeze
@@ -26,12 +27,6 @@ class FreezeForm(ButtonForm):
         max_length=300,
         help_text=gettext_lazy("Everybody reads it at the top of every page while nothing is sent."),
     )
-
-
-class LiftForm(ButtonForm):
-    """A reason that the next person reads in the audit log."""
-
-    why = forms.CharField(label=gettext_lazy("Why (for the record)"), required=False, max_length=300)
 
 
 def _freeze(actor: Actor, record: None, answers: Mapping[str, Any]) -> str:
@@ -87,7 +82,7 @@ class FreezeAdmin(RecordAdmin):
             gettext_lazy("Let sending go on"),
             FREEZE,
             run=_lift,
-            form=LiftForm,
+            form=OptionalWhyForm,
             warning=_lift_warning,
             shown=_frozen,
             icon="play_arrow",

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from agency.admin.base import RecordAdmin
-from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.buttons import ButtonForm, OperationButton, calls
+from agency.admin.forms import records_field
 from agency.kit.actor import Actor
 from agency.models import ApiToken, Client, User
 from agency.operations.tokens import issue_token, revoke_token
@@ -38,7 +39,7 @@ class TokenForm(ButtonForm):
     days = forms.TypedChoiceField(label=gettext_lazy("Works for"), choices=DAYS, coerce=int, initial=90)
 
     def narrow(self) -> None:
-        self.fields["clients"].queryset = visible_clients(self.user)  # type: ignore[attr-defined]
+        records_field(self, "clients").queryset = visible_clients(self.user)
 
 
 def _issue(actor: Actor, record: None, answers: Mapping[str, Any]) -> HttpResponse:
@@ -52,11 +53,6 @@ def _issue(actor: Actor, record: None, answers: Mapping[str, Any]) -> HttpRespon
     )
     page = render_to_string("admin/batuta/token.html", {"token": token, "secret": secret})
     return HttpResponse(page, headers={"Cache-Control": "no-store"})
-
-
-def _revoke(actor: Actor, record: ApiToken, answers: Mapping[str, Any]) -> str:
-    revoke_token(actor=actor, token_id=record.pk)
-    return _("The token has ended.")
 
 
 @admin.register(ApiToken)
@@ -94,7 +90,7 @@ class ApiTokenAdmin(RecordAdmin):
             "revoke",
             gettext_lazy("Revoke"),
             "agency.change_apitoken",
-            run=_revoke,
+            run=calls(revoke_token, "token_id", gettext_lazy("The token has ended.")),
             warning=lambda token: _("Programs that use it are refused from now on."),
             shown=lambda token: token.revoked_at is None,
             variant=ActionVariant.DANGER,

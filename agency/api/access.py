@@ -2,7 +2,7 @@
 
 import time
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.cache import cache
@@ -57,14 +57,24 @@ def _limit_rate(token: ApiToken) -> None:
 token = partial(TokenAuth)
 
 
+class _TokenRequest(HttpRequest):
+    """A request that ninja has let in."""
+
+    auth: ApiToken
+
+
+def _used_token(request: HttpRequest) -> ApiToken:
+    return cast(_TokenRequest, request).auth
+
+
 def caller(request: HttpRequest) -> User:
     """The token's person, limited to the token's clients: what every `visible_…` selector is asked with."""
-    return request.auth.user  # type: ignore[attr-defined, no-any-return]
+    return _used_token(request).user
 
 
 def actor_of_token(request: HttpRequest) -> Actor:
     """The actor of operations called through the API."""
-    used: ApiToken = request.auth  # type: ignore[attr-defined]
+    used = _used_token(request)
     return Actor(label=f"{used.user.get_username()} · {used.name}", user_id=used.user_id, token_id=used.pk)
 
 

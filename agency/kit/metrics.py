@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import cast
 
 import redis
 from django.conf import settings
@@ -86,7 +87,8 @@ def add(name: str, amount: int = 1, **labels: str) -> None:
 def counters() -> dict[str, dict[tuple[str, ...], int]]:
     """Every declared counter with its values by label values; empty where nothing was counted yet."""
     found: dict[str, dict[tuple[str, ...], int]] = {name: {} for name in COUNTERS}
-    for key, value in _counters().hgetall(KEY).items():  # type: ignore[union-attr]
+    kept = cast(dict[str, str], _counters().hgetall(KEY))  # typed for the asynchronous client too
+    for key, value in kept.items():
         name, *values = key.split("|")
         if name in found and len(values) == len(COUNTERS[name][1]):
             found[name][tuple(values)] = int(value)

@@ -79,7 +79,7 @@ def check_references() -> Finding:
         return Finding(Health.OK, "not looked at yet; Beat does it at night")
     if found:
         text = ", ".join(f"{number} of {name}" for name, number in sorted(found.items()))
-        return Finding(Health.DEGRADED, f"rows point at nothing: {text}", _TODO)
+        return Finding(Health.DEGRADED, f"rows point at nothing: {text}", WHAT_TO_DO)
     if (timezone.now() - ended).total_seconds() > OLDEST_LOOK:
         return Finding(Health.DEGRADED, f"last looked at on {ended:%Y-%m-%d}", "See whether Beat and a worker run.")
     return Finding(Health.OK, f"none points at nothing ({ended:%Y-%m-%d %H:%M} UTC)")
@@ -90,4 +90,4 @@ def named(references: Iterable[Reference], name: str) -> tuple[Reference, ...]:
     return tuple(reference for reference in references if name in {"", reference.name})
 
 
-_TODO = "`manage.py verify_references` shows which rows; restore what they point at from a backup, or delete them."
+WHAT_TO_DO = "`manage.py verify_references` shows which rows; restore what they point at from a backup, or delete them."

@@ -24,31 +24,27 @@ def needs(user: User) -> Iterable[Need]:
     if not user.has_perm("automations.view_slot"):
         return
     state = beat_state()
-    ledger = reverse("admin:automations_slot_changelist")
     if state.failed:
         words = ngettext(
             "%(number)s scheduled task failed in 24 hours",
             "%(number)s scheduled tasks failed in 24 hours",
             state.failed,
         )
-        yield Need(
-            title=words % {"number": number(state.failed)},
-            text=_("It was tried as often as allowed. See its last error; it can be run after all."),
-            url=f"{ledger}?state__exact={SlotState.FAILED.value}",
-            tone=Tone.BROKEN,
-        )
+        why = _("It was tried as often as allowed. See its last error; it can be run after all.")
+        yield _slots(SlotState.FAILED, words % {"number": number(state.failed)}, why, Tone.BROKEN)
     if state.missed:
         words = ngettext(
             "%(number)s scheduled time was missed in 24 hours",
             "%(number)s scheduled times were missed in 24 hours",
             state.missed,
         )
-        yield Need(
-            title=words % {"number": number(state.missed)},
-            text=_("Nothing could run it then, and its rule makes none up. It can be run after all."),
-            url=f"{ledger}?state__exact={SlotState.MISSED.value}",
-            tone=Tone.LOOK,
-        )
+        why = _("Nothing could run it then, and its rule makes none up. It can be run after all.")
+        yield _slots(SlotState.MISSED, words % {"number": number(state.missed)}, why, Tone.LOOK)
+
+
+def _slots(state: SlotState, title: str, text: str, tone: Tone) -> Need:
+    ledger = reverse("admin:automations_slot_changelist")
+    return Need(title=title, text=text, url=f"{ledger}?state__exact={state.value}", tone=tone)
 
 
 def movers(user: User) -> Iterable[Mover]:

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy
 
 from agency.admin.base import RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.forms import OptionalWhyForm, why_field
 from agency.kit.actor import Actor
 from agency.kit.slots import RULE_FORMS, RuleError
 from agency.rules.roles import OPERATE_ENGINE
-from automations.admin.slots import WhyForm
 from automations.admin.words import interval_in_words, lateness, rule_in_words
 from automations.models import ScheduleRule
 from automations.models.schedule_rule import MissedPolicy
@@ -45,7 +45,7 @@ class RuleForm(ButtonForm):
     zone = forms.CharField(label=gettext_lazy("Time zone"), max_length=60)
     missed = forms.ChoiceField(label=gettext_lazy("Missed slots"), choices=MissedPolicy.choices)
     queue = forms.ChoiceField(label=gettext_lazy("Queue"), choices=[(name, name) for name in settings.QUEUES])
-    why = forms.CharField(label=gettext_lazy("Why"), max_length=300, required=False)
+    why = why_field()
 
     def narrow(self) -> None:
         """Begin with what holds now."""
@@ -59,7 +59,7 @@ class IntervalForm(ButtonForm):
     """How often a tick comes."""
 
     seconds = forms.IntegerField(label=gettext_lazy("Seconds"), min_value=1, max_value=3600)
-    why = forms.CharField(label=gettext_lazy("Why"), max_length=300, required=False)
+    why = why_field()
 
     def narrow(self) -> None:
         """Begin with what holds now."""
@@ -149,7 +149,7 @@ class ScheduleAdmin(RecordAdmin):
         "declared",
     )
     buttons = (
-        OperationButton("run", gettext_lazy("Run now"), OPERATE_ENGINE, run=_run, form=WhyForm),
+        OperationButton("run", gettext_lazy("Run now"), OPERATE_ENGINE, run=_run, form=OptionalWhyForm),
         OperationButton(
             "change",
             gettext_lazy("Change"),
@@ -166,7 +166,7 @@ class ScheduleAdmin(RecordAdmin):
             gettext_lazy("Switch on"),
             OPERATE_ENGINE,
             run=_switch_on,
-            form=WhyForm,
+            form=OptionalWhyForm,
             shown=lambda record: not record.periodic_task.enabled,
         ),
         OperationButton(
@@ -174,12 +174,17 @@ class ScheduleAdmin(RecordAdmin):
             gettext_lazy("Switch off"),
             OPERATE_ENGINE,
             run=_switch_off,
-            form=WhyForm,
+            form=OptionalWhyForm,
             warning=_off_warning,
             shown=lambda record: bool(record.periodic_task.enabled),
         ),
         OperationButton(
-            "reset", gettext_lazy("Back to the declaration"), OPERATE_ENGINE, run=_reset, form=WhyForm, shown=_changed
+            "reset",
+            gettext_lazy("Back to the declaration"),
+            OPERATE_ENGINE,
+            run=_reset,
+            form=OptionalWhyForm,
+            shown=_changed,
         ),
     )
 

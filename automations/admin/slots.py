@@ -1,35 +1,20 @@
 """The slot ledger and Beat's lease: to be read; a lost slot can be run again."""
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Q
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agency.admin.base import RecordAdmin
-from agency.admin.buttons import ButtonForm, OperationButton
-from agency.kit.actor import Actor
+from agency.admin.buttons import OperationButton, calls
+from agency.admin.forms import OptionalWhyForm
 from agency.rules.roles import OPERATE_ENGINE
 from automations.admin.words import lateness
 from automations.models import BeatLease, Slot
 from automations.operations.slots import retry_slot
 from automations.selectors.visible import visible_leases, visible_slots
 from automations.states import NEXT_STATES, SlotState
-
-
-class WhyForm(ButtonForm):
-    """A word for the audit log."""
-
-    why = forms.CharField(label=gettext_lazy("Why"), max_length=300, required=False)
-
-
-def _retry(actor: Actor, slot: Slot, answers: Mapping[str, Any]) -> str:
-    retry_slot(actor=actor, slot_id=slot.pk, why=answers["why"])
-    return _("The slot runs again, with its own due time.")
 
 
 def _can_retry(slot: Slot) -> bool:
@@ -48,7 +33,12 @@ class SlotAdmin(RecordAdmin):
     search_help_text = gettext_lazy("Beginning of a schedule's key")
     buttons = (
         OperationButton(
-            "retry", gettext_lazy("Run it after all"), OPERATE_ENGINE, run=_retry, form=WhyForm, shown=_can_retry
+            "retry",
+            gettext_lazy("Run it after all"),
+            OPERATE_ENGINE,
+            run=calls(retry_slot, "slot_id", gettext_lazy("The slot runs again, with its own due time.")),
+            form=OptionalWhyForm,
+            shown=_can_retry,
         ),
     )
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from agency.admin.asked import signed_in
 from agency.admin.base import RecordAdmin
-from agency.admin.buttons import OperationButton
+from agency.admin.buttons import OperationButton, calls
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.selectors.access import sees_everything
@@ -37,16 +37,6 @@ def _check(actor: Actor, connection: Connection, answers: Mapping[str, Any]) -> 
     if health.state is HealthState.FAILED:
         raise OperationRefused("connection_failed", str(health.text))
     return f"{HEALTH_WORDS[health.state]}: {health.text}"
-
-
-def _enable(actor: Actor, connection: Connection, answers: Mapping[str, Any]) -> str:
-    enable_connection(actor=actor, connection_id=connection.pk)
-    return _("The connection is used again.")
-
-
-def _disable(actor: Actor, connection: Connection, answers: Mapping[str, Any]) -> str:
-    disable_connection(actor=actor, connection_id=connection.pk)
-    return _("The connection is switched off.")
 
 
 def _disable_warning(connection: Connection) -> str:
@@ -77,14 +67,14 @@ class ConnectionAdmin(RecordAdmin):
             "enable",
             gettext_lazy("Enable"),
             "integrations.change_connection",
-            run=_enable,
+            run=calls(enable_connection, "connection_id", gettext_lazy("The connection is used again.")),
             shown=lambda connection: not connection.enabled,
         ),
         OperationButton(
             "disable",
             gettext_lazy("Disable"),
             "integrations.change_connection",
-            run=_disable,
+            run=calls(disable_connection, "connection_id", gettext_lazy("The connection is switched off.")),
             warning=_disable_warning,
             shown=lambda connection: bool(connection.enabled),
         ),

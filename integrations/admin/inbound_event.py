@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
-from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.buttons import ButtonForm, OperationButton, calls, in_state
 from agency.kit.actor import Actor
 from agency.rules.masking import HIDDEN, masked
 from integrations.models import Connection, InboundEvent
@@ -28,11 +28,6 @@ READ_BODY = "integrations.read_inbound_body"
 REPLAY = "integrations.replay_inbound_event"
 AT_ONCE = 1_000  # dead letters replayed by one press
 SHOWN = 20_000  # characters of a body on the page
-
-
-def _replay(actor: Actor, event: InboundEvent, answers: Mapping[str, Any]) -> str:
-    replay_inbound_event(actor=actor, inbound_event_id=event.pk)
-    return _("The event is tried again.")
 
 
 class ReplayFailed(ButtonForm):
@@ -88,8 +83,8 @@ class InboundEventAdmin(RecordAdmin):
             "replay",
             gettext_lazy("Replay"),
             REPLAY,
-            run=_replay,
-            shown=lambda event: event.state in (InboundState.FAILED, InboundState.IGNORED),
+            run=calls(replay_inbound_event, "inbound_event_id", gettext_lazy("The event is tried again.")),
+            shown=in_state(InboundState.FAILED, InboundState.IGNORED),
         ),
     )
     list_buttons = (

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 from django.conf import settings
 from redis import Redis
@@ -27,7 +28,7 @@ class BrokerNudge:
     def __call__(self) -> bool:
         """False when the broker is away. Blocks for seconds at worst: call it in a thread."""
         try:
-            if int(self._redis.llen(QUEUE)) >= ENOUGH:  # type: ignore[arg-type]  # typed for both clients
+            if cast(int, self._redis.llen(QUEUE)) >= ENOUGH:  # typed for the asynchronous client too
                 return True
             return enqueue(TASK, expires=EXPIRES_SECONDS)
         except RedisError:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.enums import ActionVariant
 
 from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.forms import offer, why_field
 from agency.admin.words import number
 from agency.kit.actor import Actor
 from messaging.models import Contact
@@ -53,7 +54,7 @@ class ConsentForm(ButtonForm):
 
     def narrow(self) -> None:
         """Every channel: consent may come before the address."""
-        self.fields["channel"].choices = ChannelKind.choices  # type: ignore[attr-defined]
+        offer(self, "channel", ChannelKind.choices)
 
 
 class SuppressForm(ButtonForm):
@@ -63,18 +64,13 @@ class SuppressForm(ButtonForm):
     reason = forms.ChoiceField(
         label=gettext_lazy("Reason"), choices=[(reason.value, reason.label) for reason in BY_HAND]
     )
-    why = forms.CharField(
-        label=gettext_lazy("Why (for the record)"),
-        required=False,
-        max_length=200,
-        help_text=gettext_lazy("Kept in the audit log with your name."),
-    )
+    why = why_field(gettext_lazy("Kept in the audit log with your name."))
 
     def narrow(self) -> None:
         """Channels the person has an address on."""
         if self.record is not None:
             channels = _reachable(self.record.pk)
-            self.fields["channel"].choices = [(channel.value, channel.label) for channel in channels]  # type: ignore[attr-defined]
+            offer(self, "channel", [(channel.value, channel.label) for channel in channels])
 
 
 class EraseForm(ButtonForm):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agency.admin.buttons import dress
+from agency.admin.forms import RecordForm
 from messaging.models import Contact
 from messaging.rules.attributes import attribute_key, infer_kind, store_value
 
@@ -24,7 +25,7 @@ LANGUAGES = (
 MAX_TAG = 60
 
 
-class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class ContactForm(RecordForm):
     """Addresses as people write them; the operation brings them into their one form."""
 
     phone = forms.CharField(

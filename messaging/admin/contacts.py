@@ -46,7 +46,8 @@ class TagFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Contact]) -> models.QuerySet[Contact]:
         """Carriers of the tag."""
-        return tagged(queryset, self.value()[:60]) if self.value() else queryset  # type: ignore[index]
+        tag = self.value()
+        return tagged(queryset, tag[:60]) if tag else queryset
 
 
 class ConsentFilter(admin.SimpleListFilter):

@@ -21,6 +21,7 @@ from agency.admin.asked import actor_of, signed_in
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton
 from agency.admin.downloads import csv_response
+from agency.admin.forms import records_field
 from agency.admin.words import number
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
@@ -56,7 +57,7 @@ class UploadForm(ButtonForm):
     def narrow(self) -> None:
         """Only clients the person sees; the only one is chosen already."""
         clients = visible_clients(self.user)
-        self.fields["client"].queryset = clients  # type: ignore[attr-defined]
+        records_field(self, "client").queryset = clients
         first = list(clients[:2])
         if len(first) == 1:
             self.fields["client"].initial = first[0].pk

@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy
 from agency.admin.asked import key_in, numbers_in
 from agency.admin.base import PERSONAL
 from agency.admin.buttons import OperationButton
+from agency.admin.forms import OptionalWhyForm
 from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, moment
 from agency.kit.actor import Actor
 from agency.rules.masking import masked
 from agency.rules.roles import OPERATE_ENGINE
-from messaging.admin.sender_form import OptionalWhyForm
 from messaging.admin.words import RECIPIENT_TONES, reason_sentence
 from messaging.kit.owners import owners_of
 from messaging.models import Contact, Recipient, SendJob

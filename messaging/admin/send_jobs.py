@@ -14,12 +14,12 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from agency.admin.asked import key_of
-from agency.admin.buttons import OperationButton
+from agency.admin.buttons import OperationButton, calls
+from agency.admin.forms import OptionalWhyForm
 from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, number, percent
 from agency.kit.actor import Actor
 from agency.rules.roles import OPERATE_ENGINE, RUN_CAMPAIGNS
-from messaging.admin.sender_form import OptionalWhyForm
 from messaging.admin.words import ACTION_WORDS, JOB_TONES, RECIPIENT_TONES, SENDER_TONES, labels
 from messaging.kit.owners import owners_of
 from messaging.models import Sender, SendJob
@@ -71,21 +71,6 @@ def given_up_number(job: SendJob) -> int:
 def _owned(job: SendJob) -> bool:
     """Whether it belongs to a campaign: then that is paused, and its job with it, in one step."""
     return bool(owners_of([job.pk]))
-
-
-def _pause(actor: Actor, job: SendJob, answers: Mapping[str, Any]) -> str:
-    pause_job(job_id=job.pk, actor=actor, why=answers["why"])
-    return _("Paused. Nothing more is sent until it is resumed.")
-
-
-def _resume(actor: Actor, job: SendJob, answers: Mapping[str, Any]) -> str:
-    resume_job(job_id=job.pk, actor=actor)
-    return _("Resumed where it was.")
-
-
-def _cancel(actor: Actor, job: SendJob, answers: Mapping[str, Any]) -> str:
-    cancel_job(job_id=job.pk, actor=actor, why=answers["why"])
-    return _("Cancelled. Nothing more is sent.")
 
 
 def retry_all(actor: Actor, job: SendJob, answers: Mapping[str, Any]) -> str:
@@ -142,7 +127,7 @@ class SendJobAdmin(PageAdmin):
             "resume",
             gettext_lazy("Resume"),
             RUN_CAMPAIGNS,
-            run=_resume,
+            run=calls(resume_job, "job_id", gettext_lazy("Resumed where it was.")),
             shown=_free(JobState.PAUSED),
             icon="play_arrow",
             variant=ActionVariant.PRIMARY,
@@ -151,7 +136,7 @@ class SendJobAdmin(PageAdmin):
             "pause",
             gettext_lazy("Pause"),
             RUN_CAMPAIGNS,
-            run=_pause,
+            run=calls(pause_job, "job_id", gettext_lazy("Paused. Nothing more is sent until it is resumed.")),
             form=OptionalWhyForm,
             shown=_free(JobState.PREPARING, JobState.RUNNING),
             icon="pause",
@@ -162,7 +147,7 @@ class SendJobAdmin(PageAdmin):
             "cancel",
             gettext_lazy("Cancel job"),
             RUN_CAMPAIGNS,
-            run=_cancel,
+            run=calls(cancel_job, "job_id", gettext_lazy("Cancelled. Nothing more is sent.")),
             form=OptionalWhyForm,
             warning=_left_warning,
             shown=_free(JobState.PREPARING, JobState.RUNNING, JobState.PAUSED),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agency.admin.buttons import ButtonForm
+from agency.admin.forms import RecordForm, begin_with, why_field
 from messaging.models import Sender
 from messaging.operations.senders import SenderLimitsOrder
 
@@ -16,8 +17,10 @@ SPANS = ("per_second", "per_minute", "per_hour", "per_day")
 LIMITS = (*SPANS, "pair_seconds", "portfolio_per_day", "warm_up_from")
 
 
-class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class SenderForm(RecordForm):
     """A sender as a person writes it down; its identity (client, connection, channel, address) is chosen once."""
+
+    decided_by_operation = ("address",)  # in its normal form
 
     class Meta:
         model = Sender
@@ -35,13 +38,6 @@ class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             "typing": gettext_lazy("Show “typing …” before a reply to one person; never in mass sends."),
         }
 
-    def _get_validation_exclusions(self) -> set[str]:
-        """The operation decides on the address in its normal form."""
-        return {
-            *super()._get_validation_exclusions(),  # type: ignore[misc]  # Django's own, untyped
-            "address",
-        }
-
 
 class WhyForm(ButtonForm):
     """A reason that the next person reads."""
@@ -51,12 +47,6 @@ class WhyForm(ButtonForm):
         max_length=200,
         help_text=gettext_lazy("Shown on the page, and kept in the audit log."),
     )
-
-
-class OptionalWhyForm(ButtonForm):
-    """A reason for the record."""
-
-    why = forms.CharField(label=gettext_lazy("Why (for the record)"), required=False, max_length=200)
 
 
 class LimitsForm(ButtonForm):
@@ -88,13 +78,13 @@ class LimitsForm(ButtonForm):
         widget=forms.Textarea(attrs={"rows": 4, "placeholder": "1 = 50\n3 = 200\n7 = 1000"}),
         help_text=gettext_lazy("One a line: from which day = messages in 24 hours. After the last day it is over."),
     )
-    why = forms.CharField(label=gettext_lazy("Why (for the record)"), required=False, max_length=200)
+    why = why_field()
 
     def narrow(self) -> None:
         """Begin with what is stored."""
-        for name in LIMITS:
-            self.fields[name].initial = getattr(self.record, name)
-        self.fields["warm_up"].initial = "\n".join(f"{day} = {count}" for day, count in self.record.warm_up)  # type: ignore[union-attr]
+        if isinstance(self.record, Sender):
+            begin_with(self, self.record, LIMITS)
+            self.fields["warm_up"].initial = "\n".join(f"{day} = {count}" for day, count in self.record.warm_up)
 
     def clean_warm_up(self) -> tuple[tuple[int, int], ...]:
         """The steps as numbers."""

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from agency.admin.base import RecordAdmin
+from agency.admin.forms import RecordForm, narrow_records, word_choices
 from agency.kit.actor import Actor
 from messaging.models import SenderPool
 from messaging.operations.sender_pools import change_sender_pool, create_sender_pool
@@ -16,8 +16,10 @@ from messaging.selectors.visible import visible_sender_pools
 from messaging.states import ChannelKind
 
 
-class SenderPoolForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class SenderPoolForm(RecordForm):
     """A pool; an existing one stays with its client and channel."""
+
+    decided_by_operation = ("name",)  # which refuses a second pool of it
 
     class Meta:
         model = SenderPool
@@ -27,21 +29,12 @@ class SenderPoolForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
         super().__init__(*args, **kwargs)
         if "senders" not in self.fields:
             return
-        choices = self.fields["senders"]
         if self.instance.pk is not None:
-            own = {"client_id": self.instance.client_id, "channel": self.instance.channel}
-            choices.queryset = choices.queryset.filter(**own)  # type: ignore[attr-defined]
+            narrow_records(self, "senders", client_id=self.instance.client_id, channel=self.instance.channel)
         else:
-            choices.label_from_instance = (  # type: ignore[attr-defined]
-                lambda sender: f"{sender.name} ({sender.client}, {sender.get_channel_display()})"
+            word_choices(
+                self, "senders", lambda sender: f"{sender.name} ({sender.client}, {sender.get_channel_display()})"
             )
-
-    def _get_validation_exclusions(self) -> set[str]:
-        """The operation refuses a second pool of the same name."""
-        return {
-            *super()._get_validation_exclusions(),  # type: ignore[misc]  # Django's own, untyped
-            "name",
-        }
 
 
 @admin.register(SenderPool)

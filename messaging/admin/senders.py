@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from agency.admin.buttons import OperationButton
+from agency.admin.buttons import OperationButton, calls, in_state
+from agency.admin.forms import OptionalWhyForm
 from agency.admin.lists import RecordList
 from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
-from messaging.admin.sender_form import LimitsForm, OptionalWhyForm, SenderForm, WhyForm, limits_from
+from messaging.admin.sender_form import LimitsForm, SenderForm, WhyForm, limits_from
 from messaging.admin.sender_page import day_sentence, now_sentence, sender_context
 from messaging.admin.words import ACTION_WORDS, SENDER_TONES, labels
 from messaging.limits.limiter import LimiterUnavailable
@@ -35,16 +36,6 @@ from messaging.selectors.visible import visible_senders
 from messaging.states import ChannelKind, MailCheckState, SenderState
 
 CHANGE = "messaging.change_sender"
-
-
-def _pause(actor: Actor, sender: Sender, answers: Mapping[str, Any]) -> str:
-    pause_sender(sender_id=sender.pk, actor=actor, why=answers["why"])
-    return _("Paused. Nothing goes out through it until it is activated.")
-
-
-def _activate(actor: Actor, sender: Sender, answers: Mapping[str, Any]) -> str:
-    activate_sender(sender_id=sender.pk, actor=actor, why=answers["why"])
-    return _("Active. Jobs that wait for it go on within seconds.")
 
 
 def _limits(actor: Actor, sender: Sender, answers: Mapping[str, Any]) -> str:
@@ -102,7 +93,9 @@ class SenderAdmin(PageAdmin):
             "activate",
             gettext_lazy("Activate"),
             CHANGE,
-            run=_activate,
+            run=calls(
+                activate_sender, "sender_id", gettext_lazy("Active. Jobs that wait for it go on within seconds.")
+            ),
             form=OptionalWhyForm,
             warning=_activate_warning,
             shown=lambda sender: sender.state != SenderState.ACTIVE,
@@ -123,10 +116,12 @@ class SenderAdmin(PageAdmin):
             "pause",
             gettext_lazy("Pause"),
             CHANGE,
-            run=_pause,
+            run=calls(
+                pause_sender, "sender_id", gettext_lazy("Paused. Nothing goes out through it until it is activated.")
+            ),
             form=WhyForm,
             warning=lambda sender: _("Nothing more goes out through it. Jobs go on with their other senders, or wait."),
-            shown=lambda sender: sender.state == SenderState.ACTIVE,
+            shown=in_state(SenderState.ACTIVE),
             icon="pause",
         ),
     )

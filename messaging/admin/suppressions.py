@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton, dress
+from agency.admin.forms import RecordForm, why_field
 from agency.kit.actor import Actor
 from messaging.models import Suppression
 from messaging.operations.contacts import lift_suppression, suppress_address
@@ -37,16 +38,11 @@ class LiftForm(ButtonForm):
     )
 
 
-class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class SuppressionForm(RecordForm):
     """An address as a person writes it."""
 
     reason = forms.ChoiceField(choices=[(reason.value, reason.label) for reason in BY_HAND])
-    why = forms.CharField(
-        label=gettext_lazy("Why (for the record)"),
-        required=False,
-        max_length=200,
-        help_text=gettext_lazy("Kept in the audit log with your name."),
-    )
+    why = why_field(gettext_lazy("Kept in the audit log with your name."))
 
     class Meta:
         model = Suppression

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agency.admin.buttons import dress
+from agency.admin.forms import RecordForm
 from messaging.models import Template
 from messaging.operations.templates import WordingOrder
 from messaging.rules.rendering import Variable, Wording
@@ -28,7 +29,7 @@ def _liquid(label: Any, rows: int, help_text: Any = "", required: bool = False) 
     return forms.CharField(label=label, required=required, strip=False, widget=widget, help_text=help_text)
 
 
-class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class TemplateForm(RecordForm):
     """Words in Liquid; `wording_from` makes of them what the operations take."""
 
     subject = forms.CharField(label=gettext_lazy("Subject"), required=False, max_length=300)
@@ -71,6 +72,8 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
     )
     why = forms.CharField(label=gettext_lazy("What is new (for the record)"), required=False, max_length=200)
 
+    decided_by_operation = ("name",)  # which refuses a second template of it
+
     class Meta:
         model = Template
         fields = IDENTITY
@@ -91,13 +94,6 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
             )
         for name in self.declared_fields:
             dress(self.fields[name])
-
-    def _get_validation_exclusions(self) -> set[str]:
-        """The operation refuses a second template of the same name."""
-        return {
-            *super()._get_validation_exclusions(),  # type: ignore[misc]  # Django's own, untyped
-            "name",
-        }
 
     def clean_variable_lines(self) -> tuple[Variable, ...]:
         """The declarations as the renderer takes them."""

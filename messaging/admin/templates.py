@@ -13,7 +13,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from agency.admin.base import PERSONAL
-from agency.admin.buttons import OperationButton
+from agency.admin.buttons import OperationButton, calls, in_state
 from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
 from messaging.admin.sender_form import WhyForm
@@ -47,11 +47,6 @@ FRAME_POLICY = (
 )
 
 
-def _approve(actor: Actor, template: Template, answers: Mapping[str, Any]) -> str:
-    approve_template(template_id=template.pk, actor=actor)
-    return _("Approved. Campaigns may use it.")
-
-
 def _approve_warning(template: Template) -> str:
     if template.current is not None and template.current.provider_name:
         return _("Only after the provider has approved “%(name)s”: we pass on what you say.") % {
@@ -59,25 +54,6 @@ def _approve_warning(template: Template) -> str:
         }
     number = template.current.number if template.current else 0
     return _("Version %(number)d may be sent from now on.") % {"number": number}
-
-
-def _withdraw(actor: Actor, template: Template, answers: Mapping[str, Any]) -> str:
-    withdraw_template(template_id=template.pk, actor=actor, why=answers["why"])
-    return _("Withdrawn. It is a draft again.")
-
-
-def _archive(actor: Actor, template: Template, answers: Mapping[str, Any]) -> str:
-    archive_template(template_id=template.pk, actor=actor)
-    return _("Archived.")
-
-
-def _restore(actor: Actor, template: Template, answers: Mapping[str, Any]) -> str:
-    restore_template(template_id=template.pk, actor=actor)
-    return _("Restored as a draft.")
-
-
-def _is(*states: TemplateState) -> Any:
-    return lambda template: template.state in states
 
 
 @admin.register(Template)
@@ -98,7 +74,7 @@ class TemplateAdmin(PageAdmin):
             "approve",
             gettext_lazy("Approve"),
             CHANGE,
-            run=_approve,
+            run=calls(approve_template, "template_id", gettext_lazy("Approved. Campaigns may use it.")),
             warning=_approve_warning,
             shown=lambda template: template.state in (DRAFT, SUBMITTED, REJECTED) and template.current is not None,
             icon="check",
@@ -108,24 +84,29 @@ class TemplateAdmin(PageAdmin):
             "withdraw",
             gettext_lazy("Withdraw"),
             CHANGE,
-            run=_withdraw,
+            run=calls(withdraw_template, "template_id", gettext_lazy("Withdrawn. It is a draft again.")),
             form=WhyForm,
             warning=lambda template: _(
                 "No campaign starts with it until it is approved again. What runs goes on with the words it began with."
             ),
-            shown=_is(APPROVED, SUBMITTED),
+            shown=in_state(APPROVED, SUBMITTED),
             icon="undo",
         ),
         OperationButton(
             "archive",
             gettext_lazy("Archive"),
             CHANGE,
-            run=_archive,
-            shown=_is(DRAFT, SUBMITTED, APPROVED, REJECTED),
+            run=calls(archive_template, "template_id", gettext_lazy("Archived.")),
+            shown=in_state(DRAFT, SUBMITTED, APPROVED, REJECTED),
             icon="inventory_2",
         ),
         OperationButton(
-            "restore", gettext_lazy("Restore"), CHANGE, run=_restore, shown=_is(ARCHIVED), icon="unarchive"
+            "restore",
+            gettext_lazy("Restore"),
+            CHANGE,
+            run=calls(restore_template, "template_id", gettext_lazy("Restored as a draft.")),
+            shown=in_state(ARCHIVED),
+            icon="unarchive",
         ),
     )
 

@@ -9,9 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
-from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.buttons import ButtonForm, OperationButton, calls, in_state
+from agency.admin.forms import OptionalWhyForm, begin_with
 from agency.admin.words import moment, money, number
 from agency.kit.actor import Actor
+from agency.rules.roles import RUN_CAMPAIGNS
 from campaigns.outreach.models import Campaign
 from campaigns.outreach.operations.campaigns import archive_campaign, schedule_campaign, unschedule_campaign
 from campaigns.outreach.operations.executions import (
@@ -28,19 +30,12 @@ from campaigns.outreach.selectors.readiness import campaign_senders, usable
 from campaigns.outreach.states import CampaignState, Recurrence
 from messaging.selectors.totals import funnel
 
-RUN = "agency.run_campaigns"
 DRAFT, SCHEDULED, RUNNING, PAUSED = (
     CampaignState.DRAFT,
     CampaignState.SCHEDULED,
     CampaignState.RUNNING,
     CampaignState.PAUSED,
 )
-
-
-class WhyForm(ButtonForm):
-    """A reason for the audit log."""
-
-    why = forms.CharField(label=gettext_lazy("Why (for the record)"), required=False, max_length=200)
 
 
 class ScheduleForm(ButtonForm):
@@ -63,8 +58,7 @@ class ScheduleForm(ButtonForm):
 
     def narrow(self) -> None:
         """Begin with what is stored."""
-        for name in ("starts_at", "recurrence", "ends_at"):
-            self.fields[name].initial = getattr(self.record, name)
+        begin_with(self, self.record, ("starts_at", "recurrence", "ends_at"))
 
 
 class LimitsForm(ButtonForm):
@@ -83,8 +77,7 @@ class LimitsForm(ButtonForm):
 
     def narrow(self) -> None:
         """Begin with what is stored."""
-        for name in ("rate_per_hour", "max_per_day", "priority"):
-            self.fields[name].initial = getattr(self.record, name)
+        begin_with(self, self.record, ("rate_per_hour", "max_per_day", "priority"))
 
 
 def start_warning(campaign: Campaign) -> str:
@@ -146,26 +139,6 @@ def _pause_warning(campaign: Campaign) -> str:
     }
 
 
-def _start(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
-    start_campaign(campaign_id=campaign.pk, actor=actor)
-    return _("Started. The audience is being written; sending begins within seconds.")
-
-
-def _pause(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
-    pause_campaign(campaign_id=campaign.pk, actor=actor, why=answers["why"])
-    return _("Paused. Nothing more is sent until it is resumed.")
-
-
-def _resume(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
-    resume_campaign(campaign_id=campaign.pk, actor=actor)
-    return _("Resumed where it was.")
-
-
-def _cancel(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
-    cancel_campaign(campaign_id=campaign.pk, actor=actor, why=answers["why"])
-    return _("Cancelled. Nothing more is sent.")
-
-
 def _schedule(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
     changed = schedule_campaign(
         campaign_id=campaign.pk,
@@ -177,25 +150,6 @@ def _schedule(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> s
     return _("Scheduled; it starts at %(moment)s.") % {"moment": moment(changed.next_run_at or answers["starts_at"])}
 
 
-def _unschedule(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
-    unschedule_campaign(campaign_id=campaign.pk, actor=actor)
-    return _("Off the schedule; it is a draft again.")
-
-
-def _limits(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
-    change_campaign_limits(campaign_id=campaign.pk, actor=actor, **answers)
-    return _("Limits changed.")
-
-
-def _archive(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> str:
-    archive_campaign(campaign_id=campaign.pk, actor=actor)
-    return _("Archived.")
-
-
-def _is(*states: CampaignState) -> Any:
-    return lambda campaign: campaign.state in states
-
-
 def _may_cancel(campaign: Campaign) -> bool:
     return campaign.state in (RUNNING, PAUSED) or (campaign.state == SCHEDULED and open_execution(campaign) is None)
 
@@ -205,62 +159,71 @@ CAMPAIGN_BUTTONS = (
     OperationButton(
         "start",
         gettext_lazy("Start"),
-        RUN,
-        run=_start,
+        RUN_CAMPAIGNS,
+        run=calls(
+            start_campaign,
+            "campaign_id",
+            gettext_lazy("Started. The audience is being written; sending begins within seconds."),
+        ),
         warning=start_warning,
-        shown=_is(DRAFT, SCHEDULED),
+        shown=in_state(DRAFT, SCHEDULED),
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
     ),
     OperationButton(
         "resume",
         gettext_lazy("Resume"),
-        RUN,
-        run=_resume,
+        RUN_CAMPAIGNS,
+        run=calls(resume_campaign, "campaign_id", gettext_lazy("Resumed where it was.")),
         warning=_resume_warning,
-        shown=_is(PAUSED),
+        shown=in_state(PAUSED),
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
     ),
     OperationButton(
         "pause",
         gettext_lazy("Pause"),
-        RUN,
-        run=_pause,
-        form=WhyForm,
+        RUN_CAMPAIGNS,
+        run=calls(pause_campaign, "campaign_id", gettext_lazy("Paused. Nothing more is sent until it is resumed.")),
+        form=OptionalWhyForm,
         warning=_pause_warning,
-        shown=_is(RUNNING),
+        shown=in_state(RUNNING),
         icon="pause",
         variant=ActionVariant.PRIMARY,
     ),
     OperationButton(
         "schedule",
         gettext_lazy("Schedule"),
-        RUN,
+        RUN_CAMPAIGNS,
         run=_schedule,
         form=ScheduleForm,
         warning=_schedule_warning,
-        shown=_is(DRAFT, SCHEDULED),
+        shown=in_state(DRAFT, SCHEDULED),
         icon="schedule",
     ),
     OperationButton(
-        "unschedule", gettext_lazy("Off the schedule"), RUN, run=_unschedule, shown=_is(SCHEDULED), icon="event_busy"
+        "unschedule",
+        gettext_lazy("Off the schedule"),
+        RUN_CAMPAIGNS,
+        run=calls(unschedule_campaign, "campaign_id", gettext_lazy("Off the schedule; it is a draft again.")),
+        shown=in_state(SCHEDULED),
+        icon="event_busy",
     ),
     OperationButton(
         "limits",
         gettext_lazy("Change limits"),
-        RUN,
-        run=_limits,
+        RUN_CAMPAIGNS,
+        run=calls(change_campaign_limits, "campaign_id", gettext_lazy("Limits changed.")),
         form=LimitsForm,
-        shown=_is(DRAFT, SCHEDULED, RUNNING, PAUSED),
+        shown=in_state(DRAFT, SCHEDULED, RUNNING, PAUSED),
         icon="speed",
     ),
     OperationButton(
         "cancel",
         gettext_lazy("Cancel campaign"),
-        RUN,
-        run=_cancel,
-        form=WhyForm,
+        RUN_CAMPAIGNS,
+        run=calls(cancel_campaign, "campaign_id", gettext_lazy("Cancelled. Nothing more is sent.")),
+        form=OptionalWhyForm,
         warning=_left_warning,
         shown=_may_cancel,
         icon="cancel",
@@ -270,8 +233,8 @@ CAMPAIGN_BUTTONS = (
         "archive",
         gettext_lazy("Archive"),
         "outreach.change_campaign",
-        run=_archive,
-        shown=_is(DRAFT, CampaignState.COMPLETED, CampaignState.CANCELLED),
+        run=calls(archive_campaign, "campaign_id", gettext_lazy("Archived.")),
+        shown=in_state(DRAFT, CampaignState.COMPLETED, CampaignState.CANCELLED),
         icon="inventory_2",
     ),
 )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agency.admin.buttons import dress
+from agency.admin.forms import RecordForm, narrow_records, offer, records_field, word_choices
 from agency.kit.errors import InvalidInput
 from agency.models import Client
 from campaigns.outreach.admin.words import WEEKDAYS
@@ -48,7 +49,7 @@ CONSENT_CHOICES = (
 )
 
 
-class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class CampaignForm(RecordForm):
     """A campaign as a person writes it down; `order()` is what the operations take."""
 
     variable_lines = forms.CharField(
@@ -112,21 +113,20 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         for field in self.fields.values():
             field.label = capfirst(str(field.label))
         if "kind" in self.fields:
-            self.fields["kind"].choices = [(kind.value, kind.label) for kind in CAMPAIGN_KINDS]  # type: ignore[attr-defined]
+            offer(self, "kind", [(kind.value, kind.label) for kind in CAMPAIGN_KINDS])
             self.fields["audience_mode"].help_text = _(
                 "Checked again: who has left the segment by then is skipped. Who joins it later is in the next run."
             )
-            self.fields["segment"].empty_label = _("everybody with an address")  # type: ignore[attr-defined]
+            records_field(self, "segment").empty_label = _("everybody with an address")
             self._narrow()
 
     def _narrow(self) -> None:
         """An existing campaign stays with its client: only that client's records are offered. Otherwise each says whose it is."""
         for name in ("segment", "template", "senders", "pool"):
-            field = self.fields[name]
             if self.instance.pk is not None:
-                field.queryset = field.queryset.filter(client=self.instance.client_id)  # type: ignore[attr-defined]
+                narrow_records(self, name, client=self.instance.client_id)
             else:
-                field.label_from_instance = _with_client  # type: ignore[attr-defined]
+                word_choices(self, name, _with_client)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton, dress
+from agency.admin.forms import RecordForm, records_field
 from agency.admin.words import number
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput
@@ -31,7 +32,7 @@ from campaigns.outreach.selectors.audience import segment_count, segment_sample
 from campaigns.outreach.selectors.visible import visible_segments
 
 
-class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+class SegmentForm(RecordForm):
     """Name and conditions; a script turns the conditions into sentences to choose from."""
 
     conditions = forms.JSONField(
@@ -95,7 +96,7 @@ class ClientForm(ButtonForm):
 
     def narrow(self) -> None:
         """Only clients the person sees."""
-        self.fields["client"].queryset = visible_clients(self.user)  # type: ignore[attr-defined]
+        records_field(self, "client").queryset = visible_clients(self.user)
 
 
 def _add_usual(actor: Actor, record: None, answers: Mapping[str, Any]) -> str:
