@@ -81,7 +81,7 @@ format: setup ## Put imports and code into the house style
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# On durable private servers of its own, whatever DATABASE_URL and REDIS_URL say: what is killed here must come back with everything it had confirmed. More of Beat: `pytest -m faults`.
+# On durable private servers of its own, whatever DATABASE_URL and REDIS_URL say: what is killed here must come back with everything it had confirmed.
 faults: setup ## Inject every fault of the engine's table (ROW=one, REPEAT=20, SHORT=1 for the ones CI runs)
 	@$(PYTHON) -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(SHORT),--short)
 

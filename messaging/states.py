@@ -149,6 +149,9 @@ class Reason(models.IntegerChoices):
     LEASE_EXPIRED = 16, _("process lost after handing over")
 
 
+LOST_CODE = "lease_expired"  # a recipient's code when its process was lost with it in hand
+
+
 class WaveState(models.IntegerChoices):
     """open → closed, exactly once."""
 

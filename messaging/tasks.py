@@ -27,7 +27,7 @@ def sweep_jobs() -> None:
 @shared_task(name="messaging.send_batch", ignore_result=False)
 def send_batch(wave_id: int, number: int, count: int) -> int:
     """One batch of a wave. Never raises, so that the wave's chord always completes; which rows it sends the claim decides."""
-    return send_guarded(wave_id=wave_id, count=count)
+    return send_guarded(wave_id=wave_id, number=number, count=count)
 
 
 @shared_task(name="messaging.close_wave")

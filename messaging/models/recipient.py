@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from messaging.states import Reason, RecipientState
+from messaging.states import LOST_CODE, Reason, RecipientState
 
 
 class Recipient(models.Model):
@@ -66,6 +66,10 @@ class Recipient(models.Model):
         indexes = [
             models.Index(fields=["job", "not_before", "id"], name="recipient_due", condition=models.Q(state=0)),
             models.Index(fields=["leased_until"], name="recipient_leased", condition=models.Q(state=1)),
+            # Rows that lost their process before they were handed over, the least tried first; nearly always empty.
+            models.Index(
+                fields=["job", "attempt", "id"], name="recipient_lost", condition=models.Q(state=0, code=LOST_CODE)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -70,13 +70,19 @@ class SendJob(models.Model):
 
 
 class Wave(models.Model):
-    """A bounded set of batches of one job. Closed exactly once, by compare-and-set, by its chord's body or by the sweep."""
+    """A bounded set of batches of one job. Closed exactly once, by compare-and-set, by its chord's body or by the sweep.
+
+    `at_work` has the bit of each batch that has begun and not ended; one that is still set when the wave is closed, or when the same batch
+    begins again, tells that its process was lost. `careful` waves follow such a one (docs/decisions: a message that kills its process).
+    """
 
     job = models.ForeignKey(SendJob, models.CASCADE, related_name="waves", db_index=False)
     number = models.IntegerField()
     state = models.SmallIntegerField(choices=WaveState.choices, default=WaveState.OPEN)
     size = models.IntegerField()
     batches = models.SmallIntegerField()
+    at_work = models.BigIntegerField(default=0, db_default=0)
+    careful = models.BooleanField(default=False, db_default=False)
     opened_at = models.DateTimeField(db_default=Now())
     touched_at = models.DateTimeField(
         db_default=Now()

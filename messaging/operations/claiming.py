@@ -1,6 +1,10 @@
 """Claiming: one short transaction takes due rows, checks for each person whether a message may go, and leases what may.
 
 What may not be sent gets a final state and a reason, or a later time; nothing is left undecided.
+
+A process that dies in here leaves no trace on the rows, for its transaction is rolled back. So after such a loss the rows are set aside first,
+in a transaction of their own, and those that lost a process are claimed in small groups and at last alone: a row that kills whoever touches
+it becomes a dead letter, and the others are sent.
 """
 
 import secrets
@@ -22,6 +26,7 @@ from messaging.selectors.plans import JobPlan
 from messaging.states import ChannelKind, ConsentState, JobState, Reason, RecipientState
 
 LEASE_SECONDS = 30
+LOST_GROUP = 16  # rows claimed together that have lost one process; those that have lost two are claimed alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,14 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """Rows leased ahead of their claim: without a sender, for nothing of them has been handed over, or with the one that may have."""
+
+    lease: int
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Verdict:
     recipient_id: int
     state: RecipientState
@@ -58,15 +71,39 @@ class _Verdict:
 
 # One look answers both: whether the job runs, and whether everything stands still.
 _GOING = "SELECT state = %s AND NOT {frozen} FROM messaging_sendjob WHERE id = %s"
-_TAKE = """
-WITH due AS MATERIALIZED (
+# The negation is written so because the planner takes `IS DISTINCT FROM` for rare in a column that is nearly always NULL.
+_DUE = """
     SELECT id, contact_id FROM messaging_recipient
-    WHERE job_id = %(job)s AND state = 0 AND not_before <= now()
+    WHERE job_id = %(job)s AND state = 0 AND not_before <= now() AND (code = 'lease_expired') IS NOT TRUE
     ORDER BY not_before, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-), numbered AS (SELECT id, contact_id, row_number() OVER (ORDER BY id) AS place FROM due),
+"""
+_ASIDE = """
+    SELECT id, contact_id FROM messaging_recipient
+    WHERE id = ANY(%(aside)s) AND state = 1 AND lease = %(lease)s ORDER BY id FOR UPDATE
+"""
+_LOST = """
+    SELECT id FROM (
+        SELECT id, attempt, row_number() OVER (ORDER BY attempt, id) AS place FROM (
+            SELECT id, attempt FROM messaging_recipient
+            WHERE job_id = %(job)s AND state = 0 AND code = 'lease_expired' AND not_before <= now()
+            ORDER BY attempt, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        ) AS lost
+    ) AS placed WHERE attempt < 2 OR place = 1
+"""
+_SET_ASIDE = """
+WITH due AS MATERIALIZED ({due})
+UPDATE messaging_recipient r
+SET state = 1, lease = %(lease)s, leased_until = now() + make_interval(secs => %(seconds)s), attempt = r.attempt + 1,
+    sender_id = CASE WHEN r.code = 'lease_expired' THEN r.sender_id END
+FROM due WHERE r.id = due.id AND EXISTS (SELECT FROM messaging_sendjob WHERE id = %(job)s AND state = 1 AND NOT {frozen})
+RETURNING r.id
+"""
+
+_TAKE = """
+WITH due AS MATERIALIZED ({due}), numbered AS (SELECT id, contact_id, row_number() OVER (ORDER BY id) AS place FROM due),
 taken AS (
     UPDATE messaging_recipient r
-    SET state = 1, lease = %(lease)s, leased_until = now() + make_interval(secs => %(seconds)s), attempt = r.attempt + 1,
+    SET state = 1, lease = %(lease)s, leased_until = now() + make_interval(secs => %(seconds)s), attempt = r.attempt + %(attempt)s,
         sender_id = (%(senders)s::bigint[])[n.place]
     FROM numbered n WHERE r.id = n.id
     RETURNING r.id, r.contact_id, r.attempt, r.sender_id
@@ -121,18 +158,39 @@ def _spread(grants: Mapping[int, int]) -> list[int]:
 
 
 @transaction.atomic
-def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime) -> Chunk:
-    """Lease up to the granted number of due rows of a running job, oldest first; none while all sending is frozen."""
-    senders = _spread({sender_id: number for sender_id, number in grants.items() if number > 0})
+def set_aside_rows(*, job_id: int, limit: int, lost: bool) -> SetAside:
+    """Lease due rows of a running job ahead of their claim: with `lost` those that lost their process before (a few, or one), else others."""
     lease = secrets.randbits(62)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SET_ASIDE.format(due=_LOST if lost else _DUE, frozen=FROZEN),
+            {
+                "job": job_id,
+                "limit": min(limit, LOST_GROUP) if lost else limit,
+                "lease": lease,
+                "seconds": LEASE_SECONDS,
+            },
+        )
+        return SetAside(lease, tuple(sorted(row[0] for row in cursor.fetchall())))
+
+
+@transaction.atomic
+def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime, aside: SetAside | None = None) -> Chunk:
+    """Lease up to the granted number of due rows of a running job, oldest first, or go on with those set aside; none while all is frozen."""
+    senders = _spread({sender_id: number for sender_id, number in grants.items() if number > 0})
+    lease = aside.lease if aside else secrets.randbits(62)
     with connection.cursor() as cursor:
         cursor.execute(_GOING.format(frozen=FROZEN), [JobState.RUNNING, plan.job_id])
         running = cursor.fetchone() == (True,)
         if not running or not senders:
+            if aside:
+                _settle(plan, lease, [_Verdict(row, RecipientState.PENDING, Reason.NONE) for row in aside.ids])
             return Chunk(lease, (), 0, dict(grants), job_running=running)
         cursor.execute(
-            _TAKE.format(addresses=_SUPPRESSED_BY[plan.channel]),
+            _TAKE.format(due=_ASIDE if aside else _DUE, addresses=_SUPPRESSED_BY[plan.channel]),
             {
+                "aside": arrays.numbers(aside.ids) if aside else None,
+                "attempt": 0 if aside else 1,
                 "job": plan.job_id,
                 "limit": len(senders),
                 "lease": lease,

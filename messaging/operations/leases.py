@@ -12,10 +12,11 @@ from agency.kit.errors import OperationRefused
 from agency.kit.queue import enqueue_after_commit
 from agency.operations.audit import record_audit
 from integrations.capabilities.messages import Recovery, recovery_of
-from messaging.models import SendJob
-from messaging.states import JobState, Reason, RecipientState
+from messaging.models import SendJob, Wave
+from messaging.states import LOST_CODE, JobState, Reason, RecipientState
 
 ACTOR = Actor.system("messaging.sweep")
+LOSSES = 3  # attempts that a row has at least before it is given up for the processes it lost: in the crowd, among a few, alone
 
 
 @transaction.atomic
@@ -24,13 +25,14 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
 
     A row goes back to pending only if its provider drops repetitions of our key (and its job has no sender of another account, which knows
     nothing of that key), or if it never had a sender; otherwise it is *unknown*, which is final for the job. One that has been put back
-    too often is given up, so that a row that kills its process cannot do so forever. Each job's audit log tells that a process was lost,
-    and with how many messages in hand.
+    too often is given up, so that a row that kills its process cannot do so forever: a dead letter if it never had a sender, else unknown,
+    for days later the provider has forgotten our key. Its neighbours are not given up, for the claim separates them from it first. Each
+    job's audit log tells that a process was lost, and with how many messages in hand.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT r.id, r.job_id, r.attempt, j.max_attempts, c.service, EXISTS (
+            SELECT r.id, r.job_id, r.attempt, j.max_attempts, r.code, c.service, EXISTS (
                 SELECT FROM messaging_sender other WHERE other.id = ANY(j.sender_ids) AND other.connection_id <> s.connection_id)
             FROM messaging_recipient r JOIN messaging_sendjob j ON j.id = r.job_id
             LEFT JOIN messaging_sender s ON s.id = r.sender_id LEFT JOIN integrations_connection c ON c.id = s.connection_id
@@ -41,8 +43,8 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
         rows = cursor.fetchall()
         fates: dict[tuple[RecipientState, Reason], list[int]] = defaultdict(list)
         by_job: dict[int, Counter[str]] = defaultdict(Counter)
-        for recipient_id, job_id, attempt, max_attempts, service, mixed in rows:
-            fate = _fate(service, mixed, attempt, max_attempts)
+        for recipient_id, job_id, attempt, max_attempts, code, service, mixed in rows:
+            fate = _fate(service, mixed, given_up=code == LOST_CODE and attempt >= max(max_attempts, LOSSES))
             fates[fate].append(recipient_id)
             by_job[job_id][fate[0].name.lower()] += 1
         for (state, reason), ids in sorted(fates.items()):
@@ -51,25 +53,55 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
                 """
                 WITH changed AS (
                     UPDATE messaging_recipient SET state = %(state)s, reason = %(reason)s, changed_at = now(), leased_until = NULL,
-                        lease = CASE WHEN %(state)s = 5 THEN lease END, code = 'lease_expired'
+                        lease = CASE WHEN %(state)s = 5 THEN lease END, code = %(code)s
                     WHERE id = ANY(%(ids)s) RETURNING job_id
                 ), counted AS (SELECT job_id, count(*)::int AS number FROM changed WHERE %(state)s <> 0 GROUP BY job_id)
                 INSERT INTO messaging_tally (job_id, state, reason, number)
                 SELECT job_id, %(state)s, %(reason)s, number FROM counted UNION ALL SELECT job_id, 0, 0, -number FROM counted
                 """,
-                {"state": state, "reason": reason, "ids": ids},
+                {"state": state, "reason": reason, "ids": ids, "code": LOST_CODE},
             )
     for job in SendJob.objects.filter(pk__in=by_job).select_related("client").order_by("pk"):
         record_audit(actor=ACTOR, action="lose_process", subject=job, client=job.client, after=dict(by_job[job.pk]))
     return {state.name.lower(): len(ids) for (state, _reason), ids in fates.items()}
 
 
-def _fate(service: str | None, mixed: bool, attempt: int, max_attempts: int) -> tuple[RecipientState, Reason]:
-    if service is not None and (mixed or recovery_of(service) is not Recovery.DEDUPE):
+def _fate(service: str | None, mixed: bool, *, given_up: bool) -> tuple[RecipientState, Reason]:
+    if service is not None and (given_up or mixed or recovery_of(service) is not Recovery.DEDUPE):
         return RecipientState.UNKNOWN, Reason.LEASE_EXPIRED
-    if attempt >= max_attempts:
+    if given_up:
         return RecipientState.FAILED, Reason.ATTEMPTS_EXHAUSTED
     return RecipientState.PENDING, Reason.NONE
+
+
+@transaction.atomic
+def give_up_job(*, job_id: int, limit: int = 20_000) -> int:
+    """Up to `limit` due rows of a job whose batches end their process before they take a row become dead letters. Returns how many; none while
+    a row of it is leased or has lost its process, for then it is that row which must be found."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH picked AS (
+                SELECT id FROM messaging_recipient WHERE job_id = %(job)s AND state = 0 AND not_before <= now() AND NOT EXISTS (
+                    SELECT FROM messaging_recipient WHERE job_id = %(job)s AND (state = 1 OR (state = 0 AND code = 'lease_expired')))
+                ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            ), changed AS (
+                UPDATE messaging_recipient r SET state = 90, reason = 15, code = %(code)s, changed_at = now()
+                FROM picked WHERE r.id = picked.id RETURNING 1
+            ), counted AS (SELECT count(*)::int AS number FROM changed),
+            tallied AS (
+                INSERT INTO messaging_tally (job_id, state, reason, number)
+                SELECT %(job)s, state, reason, sign * number FROM counted, (VALUES (0, 0, -1), (90, 15, 1)) AS t (state, reason, sign) WHERE number > 0
+            )
+            SELECT number FROM counted
+            """,
+            {"job": job_id, "limit": limit, "code": LOST_CODE},
+        )
+        (number,) = cursor.fetchone()
+    if number:
+        job = SendJob.objects.select_related("client").get(pk=job_id)
+        record_audit(actor=ACTOR, action="lose_process", subject=job, client=job.client, after={"failed": int(number)})
+    return int(number)
 
 
 @transaction.atomic
@@ -101,6 +133,7 @@ def retry_given_up(
         )
         (number,) = cursor.fetchone()
     if number:
+        Wave.objects.filter(job_id=job_id).exclude(at_work=0).update(at_work=0)  # what was lost before counts no more
         SendJob.objects.filter(pk=job_id, state=JobState.FINISHED).update(
             state=JobState.RUNNING, finished_at=None, next_wave_at=Now()
         )

@@ -13,16 +13,18 @@ from agency.selectors.freeze import FROZEN
 from messaging.kit import fleet
 from messaging.limits import limiter
 from messaging.models import SendJob, Wave
+from messaging.operations.leases import give_up_job
 from messaging.rules.fairness import Waiting, forgotten, next_job
 from messaging.selectors.limits import active_senders, allowances, job_limits
 from messaging.selectors.turns import jobs_of_round
 from messaging.states import JobState, WaveState
 
 BATCH_SIZE = 1_000
-MAX_BATCHES = 64
+MAX_BATCHES = 64  # each has a bit in its wave's `at_work`
 DISPATCH_LOCK = 0x62617475  # advisory lock: one dispatcher at a time, whoever called it
 STALE_SECONDS = 6  # a wave begun and then untouched for so long has lost its batches or its body; a batch at work touches it every 2
 UNBEGUN_SECONDS = 12  # one that no batch has taken up yet may still be queued behind others
+FRUITLESS_WAVES = 5  # a job whose last waves, so many, have each lost a batch and taken no row is given up
 SPENT_SECONDS = 1  # how soon a job is looked at again whose senders are busy with other jobs
 IDLE_SECONDS = 30  # how soon a job without an active sender is looked at again
 
@@ -154,7 +156,17 @@ def _open_wave(
     processes = fleet.processes()
     batches = min(MAX_BATCHES, max(math.ceil(due / BATCH_SIZE), min(processes, math.ceil(due / 100))))
     sizes = tuple(due // batches + (1 if n < due % batches else 0) for n in range(batches))
-    wave = Wave.objects.create(job=job, number=job.waves_opened + 1, size=due, batches=batches)
+    before = list(Wave.objects.filter(job=job).order_by("-number").values_list("at_work", flat=True)[:FRUITLESS_WAVES])
+    if len(before) == FRUITLESS_WAVES and all(before) and give_up_job(job_id=job.pk):
+        _look_again(job, 0.0)
+        return None
+    wave = Wave.objects.create(
+        job=job,
+        number=job.waves_opened + 1,
+        size=due,
+        batches=batches,
+        careful=bool(before and before[0]),  # a batch of the wave before was lost with its process
+    )
     SendJob.objects.filter(pk=job.pk).update(waves_opened=F("waves_opened") + 1, next_wave_at=None)
     for sender_id in job.sender_ids:
         promised[sender_id] = promised.get(sender_id, 0.0) + due / len(job.sender_ids)
@@ -205,6 +217,44 @@ def close_wave(*, wave_id: int) -> bool:
         return False
     SendJob.objects.filter(waves=wave_id, state=JobState.RUNNING).update(next_wave_at=Now())
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStart:
+    """How a batch must claim. `careful`: its process, or one of the wave before, was lost; `suspects`: its job has rows that lost theirs."""
+
+    careful: bool
+    suspects: bool
+
+
+@transaction.atomic
+def begin_batch(*, wave_id: int, number: int) -> BatchStart | None:
+    """Note that a batch is at work. None when its wave is closed: there is nothing to do.
+
+    One that comes again is no sign of life, so that a wave whose batch ends its process each time does grow stale.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE messaging_wave w SET at_work = w.at_work | (1::bigint << %(number)s),
+                touched_at = CASE WHEN w.at_work & (1::bigint << %(number)s) = 0 THEN now() ELSE w.touched_at END
+            WHERE w.id = %(wave)s AND w.state = 1
+            RETURNING w.careful OR (old.at_work & (1::bigint << %(number)s)) <> 0,
+                EXISTS (SELECT FROM messaging_recipient r WHERE r.job_id = w.job_id AND r.state = 0 AND r.code = 'lease_expired')
+            """,
+            {"wave": wave_id, "number": number},
+        )
+        found = cursor.fetchone()
+    return BatchStart(*found) if found else None
+
+
+@transaction.atomic
+def end_batch(*, wave_id: int, number: int) -> None:
+    """Note that a batch has ended with its process alive."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE messaging_wave SET at_work = at_work & ~(1::bigint << %s) WHERE id = %s", [number, wave_id]
+        )
 
 
 def touch_wave(*, wave_id: int) -> bool:

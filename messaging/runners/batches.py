@@ -23,14 +23,22 @@ from messaging.kit import fleet
 from messaging.limits import limiter
 from messaging.models import Sender, SendJob, Wave
 from messaging.operations.addresses import restrict_sender, suppress_addresses
-from messaging.operations.claiming import Chunk, Claimed, claim_chunk, release_rows, renew_leases
+from messaging.operations.claiming import (
+    LOST_GROUP,
+    Chunk,
+    Claimed,
+    claim_chunk,
+    release_rows,
+    renew_leases,
+    set_aside_rows,
+)
 from messaging.operations.recording import Reference, record_outcomes
-from messaging.operations.waves import touch_wave
+from messaging.operations.waves import BatchStart, begin_batch, end_batch, touch_wave
 from messaging.runners.loop import CallLoop, LoopStuck, call_loop
 from messaging.runners.outcomes import Verdict, verdict_of
 from messaging.selectors.limits import active_senders, allowances, job_limits
 from messaging.selectors.plans import JobPlan, job_plan
-from messaging.states import ChannelKind, WaveState
+from messaging.states import ChannelKind
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +69,15 @@ class InHand:
 
 
 class Batch:
-    """One run of `send_batch`. Holds at most two chunks; leaves nothing running when it ends, however it ends."""
+    """One run of `send_batch`. Holds at most two chunks; leaves nothing running when it ends, however it ends.
 
-    def __init__(self, wave: Wave, count: int, loop: CallLoop) -> None:
+    While it is `careful`, or has rows that lost their process before (`suspects`; they come first), it sets rows aside before it looks at them
+    and holds one chunk: should this process be lost too, no other row is taken for what did it.
+    """
+
+    def __init__(self, wave: Wave, count: int, loop: CallLoop, start: BatchStart) -> None:
         self.wave, self.count, self.loop = wave, count, loop
+        self.careful, self.suspects = start.careful, start.suspects
         self.plan: JobPlan = job_plan(wave.job_id)
         self.routes: dict[int, Route] = {}
         self.chunk_size = min(settings.SEND_CONCURRENCY, 200)
@@ -129,8 +142,10 @@ class Batch:
         if not self.routes or self.exhausted:
             self.exhausted = True
             return False
+        if self.in_hand and (self.careful or self.suspects):
+            return False
         planned = self.handled + sum(len(held.chunk.rows) for held in self.in_hand)
-        want = min(self.chunk_size, self.count - planned)
+        want = min(LOST_GROUP if self.suspects else self.chunk_size, self.count - planned)
         try:
             grant = limiter.take(job=self.job_limits, senders=list(self.limits.values()), want=want)
         except limiter.LimiterUnavailable:
@@ -140,11 +155,15 @@ class Batch:
             metrics.add("limiter_waits")
             self._wait(grant.wait)
             return False
-        chunk = claim_chunk(plan=self.plan, grants=grant.senders, now=datetime.now(UTC))
+        aside = None
+        if self.careful or self.suspects:
+            aside = set_aside_rows(job_id=self.plan.job_id, limit=grant.total, lost=self.suspects)
+        chunk = claim_chunk(plan=self.plan, grants=grant.senders, now=datetime.now(UTC), aside=aside)
         limiter.give_back(job=self.job_limits, senders=self.limits, unused=chunk.unused)
         self.handled += chunk.looked_at - len(chunk.rows)
-        if chunk.looked_at < grant.total or not chunk.job_running:
+        if not chunk.job_running or (chunk.looked_at < grant.total and not self.suspects):
             self.exhausted = True
+        self.suspects = self.suspects and chunk.looked_at > 0
         rows = self._admitted(chunk)
         if not rows:
             return False
@@ -334,18 +353,26 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def send_batch(*, wave_id: int, count: int) -> int:
+def send_batch(*, wave_id: int, number: int = 0, count: int) -> int:
     """Send up to `count` due recipients of the wave's job. Returns how many rows were handled; harmless when repeated."""
-    wave = Wave.objects.filter(pk=wave_id, state=WaveState.OPEN).first()
-    if wave is None:
+    start = begin_batch(wave_id=wave_id, number=number)
+    if start is None:
         return 0
-    return Batch(wave, count, call_loop()).run()
+    try:
+        handled = Batch(Wave.objects.get(pk=wave_id), count, call_loop(), start).run()
+    except (
+        Exception
+    ):  # aborted, but the process lives; one that must end (LoopStuck) leaves its mark, as a killed one does
+        end_batch(wave_id=wave_id, number=number)
+        raise
+    end_batch(wave_id=wave_id, number=number)
+    return handled
 
 
-def send_guarded(*, wave_id: int, count: int) -> int:
+def send_guarded(*, wave_id: int, number: int, count: int) -> int:
     """`send_batch` for a chord part: an exception is logged and counts as nothing sent; a stuck loop ends the process."""
     try:
-        return send_batch(wave_id=wave_id, count=count)
+        return send_batch(wave_id=wave_id, number=number, count=count)
     except LoopStuck:
         logger.critical("calls survived their cancellation; this process exits", extra={"wave": wave_id})
         os._exit(70)

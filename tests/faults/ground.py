@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from agency.embedded.server import Answer, PrivateServer
-from agency.processes import worker_command
+from agency.processes import beat_command, worker_command
 from campaigns.outreach.demo.platform import (
     SENDERS,
     WORKER_QUEUES,
@@ -69,7 +69,7 @@ class Ground:
         for name in self.extra:
             self.end(name)
         self.extra.clear()
-        self.platform.group.revive()
+        self.complete()
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE messaging_sendjob SET state = %s, next_wave_at = NULL WHERE state IN (0, 1, 2)",
@@ -88,6 +88,18 @@ class Ground:
             ):  # a process that ended after all, from what the row did: started again, as by systemd
                 if attempt == READY_ATTEMPTS - 1:
                     raise
+
+    def complete(self) -> None:
+        """Start again what a row ended and, because it failed, did not start again; and what has ended by itself."""
+        running = self.platform.group.running
+        self.platform.group.revive()
+        if "worker" not in running:
+            self.start_worker()
+        for name in SENDERS:
+            if name not in running:
+                self.platform.group.start(name, worker_command(name, ("send",), 1))
+        if "beat-1" not in running:
+            self.platform.group.start("beat-1", beat_command())
 
     def _called(self) -> bool:
         call_canaries()
@@ -184,10 +196,10 @@ class Ground:
         for name in SENDERS:
             self.end(name)
 
-    def start_senders(self) -> None:
-        """Start the senders again."""
+    def start_senders(self, *more: str) -> None:
+        """Start the senders again, with more command line where a row needs it."""
         for name in SENDERS:
-            self.platform.group.start(name, worker_command(name, ("send",), 1))
+            self.platform.group.start(name, (*worker_command(name, ("send",), 1), *more))
 
     def start_worker(self, *more: str) -> None:
         """Start the worker of all other queues, with more command line where a row needs it."""

@@ -1,4 +1,4 @@
-"""A task that kills its process each time it runs: loaded only by the worker of the row `poison`."""
+"""A task that kills its process each time it runs: loaded by the worker of the row `poison` only."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import signal
 from celery import shared_task
 
 TASK = "tests.poison"
+DEADLY_NAME = "Veneno"  # a person who ends every process that writes to them, where `deadly_name` is loaded
 
 
 @shared_task(name=TASK)

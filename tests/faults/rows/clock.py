@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django_celery_beat.models import ClockedSchedule, PeriodicTask, PeriodicTasks
 
+from agency.kit.schedules import Missed
 from agency.processes import beat_command
 from automations.models import ScheduleRule, Slot
 from automations.states import SlotState
@@ -17,7 +18,9 @@ from tests.faults.waiting import wait_for
 TAKEOVER = 10.0
 
 
-def make_slots(number: int, apart: timedelta, task: str = "automations.prune_slots") -> str:
+def make_slots(
+    number: int, apart: timedelta, task: str = "automations.prune_slots", missed: Missed = Missed.SKIP
+) -> str:
     """So many schedules with one slot each, the first in four seconds; the usual task is harmless. Returns their names' beginning."""
     mark = f"fault.{datetime.now(UTC):%H%M%S%f}"
     begun = datetime.now(UTC)
@@ -33,7 +36,7 @@ def make_slots(number: int, apart: timedelta, task: str = "automations.prune_slo
         )
         row.save()
         # On a busy machine the first slots pass while the rows are still being written: they count from the beginning.
-        ScheduleRule.objects.create(periodic_task=row, settled_until=begun)
+        ScheduleRule.objects.create(periodic_task=row, settled_until=begun, missed=missed)
     PeriodicTasks.update_changed()
     return mark
 

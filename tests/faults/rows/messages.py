@@ -10,13 +10,13 @@ from django.db import transaction
 
 from automations.models import Slot
 from automations.states import SlotState
-from messaging.models import Wave
+from campaigns.outreach.demo.platform import SENDERS
+from messaging.models import Contact, Recipient, Wave
 from messaging.operations import waves
-from messaging.states import WaveState
+from messaging.states import Reason, RecipientState, WaveState
 from tests.faults.ground import Ground
-from tests.faults.poison import TASK
+from tests.faults.poison import DEADLY_NAME, TASK
 from tests.faults.rows.clock import forget_schedules, make_slots
-from tests.faults.rows.processes import under_way
 from tests.faults.table import Broken, fault
 from tests.faults.trial import Trial
 from tests.faults.waiting import wait_for
@@ -138,30 +138,50 @@ def _bodies(client: Any) -> list[str]:
 
 @fault(
     "poison",
-    injects="a scheduled task that kills its process with -9 each time it runs, beside a campaign",
-    holds="quarantined as failed after three attempts; the campaign and other slots go on",
+    injects="a scheduled task that kills its process with -9 each time it runs, and a message that does so each time it is filled in",
+    holds="both quarantined as failed after three attempts, the message as a dead letter with its reason; everybody else is sent, other slots run",
     seconds=180,
 )
 def poison(ground: Ground) -> float:
-    """The slot is tried three times, each time its worker's child dies; then it is a dead letter that a person may retry."""
+    """Both at once, beside a campaign and harmless slots; then they are dead letters that a person may retry.
+
+    The message's first loss leaves no trace, for the claim's transaction goes with its process; then rows are set aside before they are touched.
+    """
     ground.end("worker")
+    ground.end_senders()
     ground.start_worker("--include", "tests.faults.poison")
+    ground.start_senders("--include", "tests.faults.deadly_name")
     mark = make_slots(1, timedelta(seconds=1), task=TASK)
     harmless = make_slots(20, timedelta(seconds=3))
-    trial = ground.trial(2_000, per_second=60)
-    under_way(ground, trial, 100)
+    trial = ground.trial(2_000, per_second=60, start=False)
+    person = Contact.objects.filter(client=trial.client).order_by("pk")[500]
+    Contact.objects.filter(pk=person.pk).update(name=DEADLY_NAME)
+    trial.start()
     slot = Slot.objects.filter(key__startswith=mark)
-    wait_for("the poison is claimed", 60, ground.alive(lambda: slot.filter(attempt__gte=1).exists()))
+    row = Recipient.objects.filter(job_id=trial.job_id, contact_id=person.pk)
+    wait_for("the poison is claimed", 90, ground.alive(lambda: slot.filter(attempt__gte=1).exists()))
     began = time.monotonic()
-    wait_for("the poison is quarantined", 360, ground.alive(lambda: slot.filter(state=SlotState.FAILED).exists()))
+    slot_failed = slot.filter(state=SlotState.FAILED)
+    row_failed = row.filter(state=RecipientState.FAILED)
+    wait_for("the slot is quarantined", 360, ground.alive(slot_failed.exists))
+    wait_for("the message is quarantined", 360, ground.alive(row_failed.exists))
     took = time.monotonic() - began
-    ground.settle(trial)
+    # Unawares, each sender may lose a process with one chunk in flight; after that nothing is in flight beside what is tried.
+    ground.settle(trial, processes=len(SENDERS))
     others = Slot.objects.filter(key__startswith=harmless)
     wait_for("the other slots ran", 90, ground.alive(lambda: others.filter(state=SlotState.DONE).count() == 20))
     forget_schedules(mark, harmless)
     ground.end("worker")
+    ground.end_senders()
     ground.start_worker()
+    ground.start_senders()
     attempts = slot.values_list("attempt", flat=True).get()
     if attempts != 3:
-        raise Broken(f"the poison was tried {attempts} times, three were promised")
+        raise Broken(f"the slot was tried {attempts} times, three were promised")
+    found = row.values_list("attempt", "reason", "code").get()
+    if found != (3, Reason.ATTEMPTS_EXHAUSTED, "lease_expired"):
+        raise Broken(f"attempts, reason and code of the message are {found}")
+    given_up = Recipient.objects.filter(job_id=trial.job_id, reason=Reason.ATTEMPTS_EXHAUSTED).count()
+    if given_up != 1:
+        raise Broken(f"{given_up} messages were given up; only one kills its process")
     return took

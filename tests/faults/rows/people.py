@@ -4,16 +4,18 @@ import time
 
 from django.db import connection
 
-from messaging.models import Contact, Recipient
+from messaging.models import Contact, Recipient, SendJob
 from messaging.operations.addresses import suppress_addresses
 from messaging.operations.jobs import cancel_job, pause_job, resume_job
-from messaging.states import ChannelKind, Reason, RecipientState
+from messaging.states import ChannelKind, JobState, Reason, RecipientState
 from tests.faults.ground import Ground
 from tests.faults.rows.processes import under_way
 from tests.faults.table import Broken, fault
 from tests.faults.trial import ACTOR, Trial
 from tests.faults.waiting import wait_for
 
+MILLION = 1_000_000
+STEPS = 5  # each person of the large job is a recipient of so many steps: the same rows, and fewer contacts to make
 OBSERVED_SECONDS = 8.0  # how long after an acknowledgement the provider's log is watched
 
 
@@ -82,29 +84,35 @@ def _opt_out(trial: Trial, number: int) -> list[int]:
 
 @fault(
     "fairness",
-    injects="a client with a hundred people beside one with 200,000 in the middle of sending, and 500 other jobs waiting",
+    injects="a client with a hundred recipients beside one with a million in the middle of sending, and 500 other jobs waiting",
     holds="the small one starts",
     seconds=5,
 )
 def fairness(ground: Ground) -> float:
     """All at the same priority; the large one and the 500 are cancelled once the small one is done."""
-    large = ground.trial(200_000, per_second=None, start=False)
+    large = ground.trial(MILLION // STEPS, per_second=None, start=False)
     crowd = ground.trial(10, per_second=1, numbers=1, start=False)
     small = ground.trial(100, per_second=None, start=False)
     for _ in range(500):
         crowd.start()
-    large.start()
+    large.start(steps=STEPS)
     wait_for("the large one is under way", 60, ground.alive(lambda: large.accepted() > 2_000))
     small.start()
+    waiting = SendJob.objects.filter(pk__in=crowd.job_ids, state=JobState.RUNNING).count()
     took = wait_for("the small one starts", 60, ground.alive(lambda: small.accepted() > 0))
+    if waiting != len(crowd.job_ids):
+        raise Broken(f"only {waiting} of {len(crowd.job_ids)} other jobs were waiting")
     wait_for("the small one is done", 60, ground.alive(lambda: small.finished()))
     for trial in (large, crowd):
         for job_id in trial.job_ids:
             if not _is_final(job_id):
                 cancel_job(job_id=job_id, actor=ACTOR)
     ground.settle(crowd)
-    ground.settle(large)
     ground.settle(small)
+    ground.settle(large, seconds=240)
+    targeted = Recipient.objects.filter(job_id=large.job_id).count()
+    if targeted != MILLION:
+        raise Broken(f"{targeted} recipients of {MILLION}")
     return took
 
 
