@@ -1,6 +1,10 @@
 """The Django application `integrations`."""
 
+import sys
+
+from celery.signals import task_postrun
 from django.apps import AppConfig
+from django.core.signals import request_finished
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -32,6 +36,17 @@ class IntegrationsConfig(AppConfig):
         )
         register_check("sandbox", import_string("integrations.selectors.sandbox.check_sandbox"), title=_("Sandbox"))
         declare_reference("integrations.InboundEvent", "connection_id", "integrations.Connection")
+        declare_reference("integrations.ApiCall", "connection_id", "integrations.Connection")
+        task_postrun.connect(_write_ledger, dispatch_uid="integrations.ledger")
+        request_finished.connect(_write_ledger, dispatch_uid="integrations.ledger")
+        declare_retention(
+            "api_calls",
+            model="integrations.ApiCall",
+            piece="integrations.operations.api_calls.prune_api_calls",
+            what=gettext_noop("Single calls of outside services"),
+            why="two months are compared on the page of costs; older sums stand in its monthly totals",
+            rule="daily 03:20",
+        )
         declare_retention(
             "inbound_events",
             model="integrations.InboundEvent",
@@ -55,3 +70,10 @@ class IntegrationsConfig(AppConfig):
             title=_("Incoming webhooks"),
             needs=("database",),
         )
+
+
+def _write_ledger(**kwargs: object) -> None:
+    """Write the calls a task or a request has made. Looked up when something was called at all, so that others pay nothing."""
+    ledger = sys.modules.get("integrations.calling.ledger")
+    if ledger is not None:
+        ledger.write_out()

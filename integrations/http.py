@@ -1,4 +1,4 @@
-"""The HTTP client of the hot path: fast, bounded, and exact about whether a failed request may have been accepted.
+"""The HTTP clients, for a loop and for a thread: fast, bounded, and exact about whether a failed request may have been accepted.
 
 Built on pyreqwest (see docs/decisions/0100-http-client.md). One client belongs to one event loop in one process and is
 made after the fork; pyreqwest itself refuses to run in a child whose parent has used it. Redirects are never followed
@@ -9,12 +9,13 @@ import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 from pyreqwest import exceptions as failures
-from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.client import BaseClientBuilder, Client, ClientBuilder, SyncClient, SyncClientBuilder
+from pyreqwest.request import BaseRequestBuilder
 
 from integrations.errors import NotConfigured, TemporaryFailure, UnexpectedResponse
 
@@ -22,6 +23,9 @@ DEFAULT_TIMEOUT = 30.0  # seconds, for the whole exchange
 CONNECT_TIMEOUT = 10.0  # seconds; shorter than the whole so that a dead host is told apart from a slow answer
 MAX_RESPONSE_BYTES = 1024 * 1024
 LONGEST_RETRY_AFTER = 24 * 3600.0  # seconds; a provider's larger wish is capped
+
+Builder = TypeVar("Builder", bound=BaseClientBuilder)
+RequestBuilder = TypeVar("RequestBuilder", bound=BaseRequestBuilder)
 
 # pyreqwest raises ConnectError and ConnectTimeoutError for whatever fails before the response head, also after the
 # request was written. Only this text in the chain of causes (hyper-util's error kind) proves that the connection was
@@ -92,95 +96,47 @@ class HttpResponse:
         )
 
 
-class HttpClient:
-    """Requests to one base URL. Timeouts, size limit and redirects are decided here and cannot be forgotten."""
+@dataclass(frozen=True, slots=True)
+class _Exchanges:
+    """What both clients share: where requests go, how they are written, and what their failures mean."""
 
-    def __init__(
+    service: str
+    base_url: str
+    max_response_bytes: int
+
+    def url(self, path: str) -> str:
+        """The whole URL of a path, or the path itself when it is one below the base URL."""
+        return path if path.startswith(self.base_url + "/") else self.base_url + path
+
+    def written(
         self,
-        base_url: str,
-        *,
-        service: str,
-        headers: Mapping[str, str] | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        max_connections: int = 200,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
-    ) -> None:
-        """Open a client for `base_url` (http or https). `timeout` in seconds covers connecting to last byte.
+        builder: RequestBuilder,
+        json: object,
+        form: Mapping[str, str | list[str]] | None,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> RequestBuilder:
+        """The request with its body and headers."""
+        if json is not None:
+            builder = builder.header("content-type", "application/json").body_bytes(orjson.dumps(json))
+        elif form is not None:
+            builder = builder.header("content-type", "application/x-www-form-urlencoded")
+            builder = builder.body_bytes(urlencode(form, doseq=True).encode())
+        elif content is not None:
+            builder = builder.body_bytes(content)
+        return builder.headers(dict(headers)) if headers else builder
 
-        Raises `NotConfigured` when the URL is not http(s) or has no host.
-        """
-        if not base_url.startswith(("https://", "http://")) or len(base_url.split("://", 1)[1]) == 0:
-            raise NotConfigured(service, "connect", "url_invalid", "the base URL must start with http:// or https://")
-        self.service = service
-        self.base_url = base_url.rstrip("/")
-        self._max_response_bytes = max_response_bytes
-        self._client: Client | None = (
-            ClientBuilder()
-            .default_headers({"user-agent": "batuta", **(headers or {})})
-            .timeout(timedelta(seconds=timeout))
-            .connect_timeout(timedelta(seconds=min(CONNECT_TIMEOUT, timeout * 0.8)))
-            .pool_timeout(timedelta(seconds=timeout))
-            .max_connections(max_connections)
-            .pool_max_idle_per_host(max_connections)
-            .follow_redirects(False)
-            .no_proxy()
-            .build()
-        )
+    def too_large(self, operation: str, status: int) -> UnexpectedResponse:
+        """The error for an answer beyond the limit."""
+        text = f"HTTP {status} with more than {self.max_response_bytes} bytes"
+        return UnexpectedResponse(self.service, operation, "too_large", text, accepted_possible=True)
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        operation: str = "request",
-        json: object = None,
-        form: Mapping[str, str | list[str]] | None = None,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> HttpResponse:
-        """Send one request and read the whole answer, whatever its status.
+    def closed(self, operation: str) -> TemporaryFailure:
+        """The error for a client that was closed."""
+        text = "the client was closed before the request"
+        return TemporaryFailure(self.service, operation, "closed", text, accepted_possible=False)
 
-        `path` is appended to the base URL (or is a whole URL below it). At most one of `json`, `form`, `content`.
-        Raises `TemporaryFailure` when the network fails, with `accepted_possible` False only if no connection was
-        made; `UnexpectedResponse` when the answer is too large or is not HTTP. Nothing is ever sent twice.
-        """
-        if self._client is None:
-            raise TemporaryFailure(
-                self.service, operation, "closed", "the client was closed before the request", accepted_possible=False
-            )
-        url = path if path.startswith(self.base_url + "/") else self.base_url + path
-        try:
-            builder = self._client.request(method, url)
-            if json is not None:
-                builder = builder.header("content-type", "application/json").body_bytes(orjson.dumps(json))
-            elif form is not None:
-                builder = builder.header("content-type", "application/x-www-form-urlencoded")
-                builder = builder.body_bytes(urlencode(form, doseq=True).encode())
-            elif content is not None:
-                builder = builder.body_bytes(content)
-            if headers:
-                builder = builder.headers(dict(headers))
-            async with builder.build_streamed() as answer:
-                status, found = answer.status, answer.headers
-                chunks: list[bytes] = []
-                size = 0
-                while (chunk := await answer.body_reader.read_chunk()) is not None:
-                    size += len(chunk)
-                    if size > self._max_response_bytes:
-                        raise UnexpectedResponse(
-                            self.service,
-                            operation,
-                            "too_large",
-                            f"HTTP {status} with more than {self._max_response_bytes} bytes",
-                            accepted_possible=True,
-                        )
-                    chunks.append(bytes(chunk))
-        except (failures.RequestError, failures.BuilderError) as error:
-            raise self._failure(operation, error) from None  # the cause may quote the URL and its parameters
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return HttpResponse(self.service, operation, status, found, body)
-
-    def _failure(
+    def failure(
         self, operation: str, error: failures.RequestError | failures.BuilderError
     ) -> TemporaryFailure | UnexpectedResponse | NotConfigured:
         """Our error for pyreqwest's, decided by phase and not by class name (see `_CONNECT_PHASE`)."""
@@ -199,6 +155,82 @@ class HttpClient:
         code = "timeout" if isinstance(error, failures.RequestTimeoutError) else "connection_lost"
         return TemporaryFailure(self.service, operation, code, f"no complete answer: {detail}", accepted_possible=True)
 
+
+def _exchanges(base_url: str, service: str, max_response_bytes: int) -> _Exchanges:
+    if not base_url.startswith(("https://", "http://")) or len(base_url.split("://", 1)[1]) == 0:
+        raise NotConfigured(service, "connect", "url_invalid", "the base URL must start with http:// or https://")
+    return _Exchanges(service, base_url.rstrip("/"), max_response_bytes)
+
+
+def _hardened(builder: Builder, headers: Mapping[str, str] | None, timeout: float, max_connections: int) -> Builder:
+    return (
+        builder.default_headers({"user-agent": "batuta", **(headers or {})})
+        .timeout(timedelta(seconds=timeout))
+        .connect_timeout(timedelta(seconds=min(CONNECT_TIMEOUT, timeout * 0.8)))
+        .pool_timeout(timedelta(seconds=timeout))
+        .max_connections(max_connections)
+        .pool_max_idle_per_host(max_connections)
+        .follow_redirects(False)
+        .no_proxy()
+    )
+
+
+class HttpClient:
+    """Requests to one base URL, in an event loop. Timeouts, size limit and redirects are decided here and cannot be forgotten."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        service: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_connections: int = 200,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
+        """Open a client for `base_url` (http or https). `timeout` in seconds covers connecting to last byte.
+
+        Raises `NotConfigured` when the URL is not http(s) or has no host.
+        """
+        self._exchanges = _exchanges(base_url, service, max_response_bytes)
+        self._client: Client | None = _hardened(ClientBuilder(), headers, timeout, max_connections).build()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        operation: str = "request",
+        json: object = None,
+        form: Mapping[str, str | list[str]] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HttpResponse:
+        """Send one request and read the whole answer, whatever its status.
+
+        `path` is appended to the base URL (or is a whole URL below it). At most one of `json`, `form`, `content`.
+        Raises `TemporaryFailure` when the network fails, with `accepted_possible` False only if no connection was
+        made; `UnexpectedResponse` when the answer is too large or is not HTTP. Nothing is ever sent twice.
+        """
+        own = self._exchanges
+        if self._client is None:
+            raise own.closed(operation)
+        try:
+            builder = own.written(self._client.request(method, own.url(path)), json, form, content, headers)
+            async with builder.build_streamed() as answer:
+                status, found = answer.status, answer.headers
+                chunks: list[bytes] = []
+                size = 0
+                while (chunk := await answer.body_reader.read_chunk()) is not None:
+                    size += len(chunk)
+                    if size > own.max_response_bytes:
+                        raise own.too_large(operation, status)
+                    chunks.append(bytes(chunk))
+        except (failures.RequestError, failures.BuilderError) as error:
+            raise own.failure(operation, error) from None  # the cause may quote the URL and its parameters
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return HttpResponse(own.service, operation, status, found, body)
+
     async def aclose(self) -> None:
         """Close all connections. Requests still in flight fail with `TemporaryFailure`."""
         client, self._client = self._client, None
@@ -211,3 +243,68 @@ class HttpClient:
 
     async def __aexit__(self, *args: object) -> None:
         await self.aclose()
+
+
+class SyncHttpClient:
+    """The same for a thread: for services without an SDK, called one request at a time."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        service: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_connections: int = 20,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
+        """As `HttpClient`."""
+        self._exchanges = _exchanges(base_url, service, max_response_bytes)
+        self._client: SyncClient | None = _hardened(SyncClientBuilder(), headers, timeout, max_connections).build()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        operation: str = "request",
+        json: object = None,
+        form: Mapping[str, str | list[str]] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str | list[str]] | None = None,
+        seconds: float | None = None,
+    ) -> HttpResponse:
+        """As `HttpClient.request`; `query` is appended to the path, `seconds` is less than the client's timeout for this one."""
+        own = self._exchanges
+        if self._client is None:
+            raise own.closed(operation)
+        target = own.url(path) + (f"?{urlencode(query, doseq=True)}" if query else "")
+        try:
+            builder = own.written(self._client.request(method, target), json, form, content, headers)
+            if seconds is not None:
+                builder = builder.timeout(timedelta(seconds=seconds))
+            with builder.build_streamed() as answer:
+                status, found = answer.status, answer.headers
+                chunks: list[bytes] = []
+                size = 0
+                while (chunk := answer.body_reader.read_chunk()) is not None:
+                    size += len(chunk)
+                    if size > own.max_response_bytes:
+                        raise own.too_large(operation, status)
+                    chunks.append(bytes(chunk))
+        except (failures.RequestError, failures.BuilderError) as error:
+            raise own.failure(operation, error) from None  # the cause may quote the URL and its parameters
+        return HttpResponse(own.service, operation, status, found, b"".join(chunks))
+
+    def close(self) -> None:
+        """Close all connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()

@@ -1,12 +1,28 @@
 """The one declaration of an external service, from which lists, forms, docs and the environment example are made."""
 
 import dataclasses
+import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from integrations.calling.policy import CallPolicy, Operation
 
 Text = str | Promise  # source strings are English and translated when shown
+
+
+class Category(enum.Enum):
+    """Where a service stands in lists; the value is its title."""
+
+    MESSAGES = _("Messages")
+    ADS = _("Ads")
+    DOCUMENTS = _("Documents and team")
+    MODELS = _("Language models")
+    SEARCH = _("Search")
+    STORAGE = _("Files")
+
 
 CHECK_NAMES = (
     "timeout",
@@ -77,12 +93,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one unit costs, as far as a public price list says; `unit` names what is counted."""
+    """What `per` units cost, as far as a public price list says; `unit` names what is counted."""
 
     unit: str
     amount: str  # decimal text, e.g. "0.0625"; "0" when the service is free or self-hosted
     currency: str
     note: Text = ""
+    per: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +125,9 @@ class Manifest:
     costs: tuple[Cost, ...]
     docs_url: str
     checks: Checks
+    category: Category = Category.MESSAGES
+    operations: tuple[Operation, ...] = ()
+    policy: CallPolicy = CallPolicy()
     webhook_help: Text = ""
     mail: MailFacts = MailFacts()
 

@@ -11,3 +11,16 @@ class InboundState(models.IntegerChoices):
     DONE = 1, _("done")  # its events were given to every receiver, in one transaction
     IGNORED = 2, _("ignored")  # understood, and of no use to anybody
     FAILED = 3, _("failed")  # dead letter: tried five times, see its error; may be replayed
+
+
+class CallOutcome(models.IntegerChoices):
+    """What came of calling a service."""
+
+    OK = 0, _("answered")
+    REFUSED = 1, _("refused")  # the provider will never accept this request
+    RATE_LIMITED = 2, _("too fast")  # the provider asked for fewer requests
+    FAILED = 3, _("failed")  # surely not accepted, and may work later
+    UNKNOWN = 4, _("unknown")  # no answer: it may have been accepted
+    UNUSABLE = 5, _("account unusable")  # credentials, permission, missing settings
+    UNEXPECTED = 6, _("unexpected answer")  # not what the documentation promises
+    NOT_ASKED = 7, _("not asked")  # held back here: breaker, quota, pause or bulkhead

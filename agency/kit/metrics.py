@@ -33,6 +33,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sweep_repairs": ("Things the sweep set going again", ("what",)),
     "inbound_events": ("Provider webhooks by what became of them", ("outcome",)),
     "orphans": ("Rows that the nightly look found pointing at nothing", ("reference",)),
+    "api_calls_lost": ("Calls of outside services that could not be written to their ledger", ()),
     "api_requests": ("API answers by status class", ("status",)),
 }
 

@@ -92,6 +92,7 @@ class Environment(BaseSettings):
         description="Name server for the checks of mail domains, as address or address:port; empty: this machine's own",
     )
     keep_answers_days: int = Field(7, ge=1, description="Days that answers to API requests are kept for repetitions")
+    keep_api_calls_days: int = Field(120, ge=62, description="Days that single calls of services are kept")
     keep_delivery_events_days: int = Field(365, ge=7, description="Days that single delivery reports are kept")
     keep_failed_inbound_events_days: int = Field(
         180, ge=2, description="Days that webhook deliveries are kept which could not be acted upon"

@@ -2,9 +2,8 @@
 
 import asyncio
 
-from django.db import transaction
-
 from agency.kit.actor import Actor
+from integrations.calling.calls import refuse_inside_transaction
 from integrations.connections import facts_of
 from integrations.errors import NotConfigured, TemporaryFailure
 from integrations.health import Health, advice
@@ -42,11 +41,3 @@ def _measured(connection: Connection) -> Health:
             )
         )
     return health
-
-
-def refuse_inside_transaction() -> None:
-    """Raise RuntimeError when a transaction is open (a test's own excepted): the network must not hold locks."""
-    connection = transaction.get_connection()
-    blocks = connection.atomic_blocks
-    if connection.in_atomic_block and not (blocks and blocks[-1]._from_testcase):
-        raise RuntimeError("a service was called inside a database transaction")

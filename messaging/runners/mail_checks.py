@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from django.utils.module_loading import import_string
 
 from agency.kit.actor import Actor
+from integrations.calling.calls import refuse_inside_transaction
 from integrations.errors import TemporaryFailure
 from integrations.manifest import MailFacts
 from integrations.registry import manifests
-from integrations.runners.check_connection import refuse_inside_transaction
 from messaging.models import Sender
 from messaging.operations.senders import record_mail_checks
 from messaging.rules.mail_domain import (

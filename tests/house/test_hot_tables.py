@@ -15,6 +15,7 @@ HOT = {
     "messaging_recipient": "job_id",
     "messaging_deliveryevent": "received_on",
     "integrations_inboundevent": "received_on",
+    "integrations_apicall": "called_on",
 }
 # Columns that look like a reference and are none; each with the reason.
 NO_REFERENCE = {

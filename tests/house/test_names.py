@@ -76,7 +76,14 @@ def late_imports(module: Module) -> Iterator[str]:
 def signal_imports(module: Module) -> Iterator[str]:
     """Django's signals: business flow is called, not overheard. What Django itself announces to its apps is listed."""
     allowed = {
-        ("agency/apps.py", "post_migrate"): "roles follow the code after each migrate; Django has no other place for it"
+        (
+            "agency/apps.py",
+            "post_migrate",
+        ): "roles follow the code after each migrate; Django has no other place for it",
+        (
+            "integrations/apps.py",
+            "request_finished",
+        ): "the ledger of calls is written when a request is over; not business",
     }
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.ImportFrom):

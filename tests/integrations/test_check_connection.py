@@ -9,10 +9,11 @@ from django.db import transaction
 
 from agency.kit.actor import Actor
 from agency.models import AuditEntry
+from integrations.calling.calls import refuse_inside_transaction
 from integrations.health import HealthState
 from integrations.models import Connection
 from integrations.operations.connections import create_connection
-from integrations.runners.check_connection import check_connection, refuse_inside_transaction
+from integrations.runners.check_connection import check_connection
 from integrations.sandbox.runner import RunningSandbox
 
 ACTOR = Actor.system("test")
