@@ -2,7 +2,7 @@
 
 A connection that is well and has no quota costs no round trip: its state is read from memory, at most a second old. Only failures,
 the first success after one, and quotas go to Redis. When Redis is away the breaker goes on in this process alone and quotas are
-left to the provider's own 429: a dead counter must not stop a service that works (docs/decisions/0190-the-gate-before-a-call.md).
+left to the provider's own 429: a dead counter must not stop a service that works (docs/decisions/0200-the-gate-before-a-call.md).
 """
 
 import logging
