@@ -14,16 +14,18 @@ from agency.processes import ended_by_signals
 from benchmarks.report import REPORT, RESULTS, SIDES, performance_page
 from benchmarks.stage import PEOPLE, running_provider
 
-OTHERS = ("materialising", "webhooks")
+OTHERS = ("materialising", "webhooks", "importing", "lists")
 
 
 def main() -> None:
     """Measure, write, print. What was left out keeps its figures from the last run in neither file: nothing is written then."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help=f"some of {', '.join((*SIDES, *OTHERS))}, separated by commas")
+    parser.add_argument("--only", default="", help="the same as naming parts, separated by commas")
+    parser.add_argument("parts", nargs="*", help=f"some of {', '.join((*SIDES, *OTHERS))}; all unless said")
     chosen = parser.parse_args()
-    parts = chosen.only.split(",") if chosen.only else [*SIDES, *OTHERS]
+    some = [*chosen.parts, *filter(None, chosen.only.split(","))]
+    parts = some or [*SIDES, *OTHERS]
     unknown = set(parts) - {*SIDES, *OTHERS}
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
@@ -42,10 +44,16 @@ def main() -> None:
             results |= module.measure_materialising(provider, own.redis_url, chosen.rounds)
         if "webhooks" in parts:
             results |= importlib.import_module("benchmarks.webhooks").measure_webhooks()
+        # These two empty the tables of people first, so they come last.
+        if "importing" in parts:
+            module = importlib.import_module("benchmarks.importing")
+            results |= module.measure_importing(own.redis_url, chosen.rounds)
+        if "lists" in parts:
+            results |= importlib.import_module("benchmarks.lists").measure_lists()
     drop_database(own)
     results["machine"] = machine()
     print(json.dumps(results, indent=2))
-    if not chosen.only:
+    if not some:
         RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
         REPORT.write_text(performance_page(results), "utf-8")
 

@@ -98,6 +98,10 @@ _CATALOGUE_TAGS = f"""
     WHERE NOT EXISTS (SELECT 1 FROM messaging_tag tag WHERE tag.client_id = %(client)s AND tag.name = used.name)
     ON CONFLICT DO NOTHING
 """
+# Joins of the persons of a chunk with their contacts go by key: the planner, which does not know yet how many contacts the import itself has
+# added, would read them all for every chunk.
+_BY_KEY = "SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off"
+_AS_PLANNED = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT"
 _SWAPPING = (
     """(person.key IN (SELECT key FROM contact_swap) OR person.contact_id IN (SELECT owner FROM contact_swap))"""
 )
@@ -260,15 +264,22 @@ def let_go(cursor: CursorWrapper) -> bool:
 
 def merge_where(cursor: CursorWrapper, parameters: Mapping[str, Any], where: str) -> tuple[int, int]:
     """Create and update the contacts of the persons that fulfil the condition. Returns how many of each."""
-    cursor.execute(_UPDATE.format(where=where, result="count(*)"), parameters)
+    _update(cursor, parameters, where=where, result="count(*)")
     updated = cursor.fetchone()[0]
     cursor.execute(_CREATE.format(where=where, result="count(*)"), parameters)
     return cursor.fetchone()[0], updated
 
 
+def _update(cursor: CursorWrapper, parameters: Mapping[str, Any], *, where: str, result: str) -> None:
+    with connection.cursor() as settings:
+        settings.execute(_BY_KEY)
+        cursor.execute(_UPDATE.format(where=where, result=result), parameters)
+        settings.execute(_AS_PLANNED)
+
+
 def list_merged(cursor: CursorWrapper, parameters: Mapping[str, Any]) -> tuple[dict[str, int], set[int]]:
     """Create and update all planned persons. Returns the new contacts by person key, and the ids of the changed ones."""
-    cursor.execute(_UPDATE.format(where="TRUE", result="id"), parameters)
+    _update(cursor, parameters, where="TRUE", result="id")
     updated = {contact_id for (contact_id,) in cursor.fetchall()}
     cursor.execute(_CREATE.format(where="TRUE", result="key, new_id"), parameters)
     return dict(cursor.fetchall()), updated
