@@ -16,11 +16,13 @@ from typing import Any
 import orjson
 
 from integrations.sandbox.behaviour import FailureCode, Step
+from integrations.sandbox.faults import FaultKind
+from integrations.sandbox.imitation import ControlRefused, MessagingImitation, known_fields
 from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
+from integrations.sandbox.world import World
 
 from .sandbox_contents import (
     NOT_REGISTERED,
@@ -46,7 +48,7 @@ BAILEYS_STATUS = {
 BUSINESS_STATUS = {Step.SENT: "SENT", Step.DELIVERED: "DELIVERED", Step.READ: "READ", Step.FAILED: "FAILED"}
 
 
-class EvolutionSandbox(Imitation):
+class EvolutionSandbox(MessagingImitation):
     """The service: one server with its global key and its instances."""
 
     slug = "evolution"
@@ -75,9 +77,18 @@ class EvolutionSandbox(Imitation):
         self.open_account({"name": "sandbox-1", "number": "5511400000011"})
         self.open_account({"name": "sandbox-2", "number": "5511400000012"})
 
-    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
+    @property
+    def operations(self) -> tuple[str, ...]:
         """See Imitation; all the ways to send are one operation, `send`."""
-        found = self.routes.match(method, path)
+        return ("send", *(operation for operation in self.routes.operations if not operation.startswith("send")))
+
+    def supports(self, kind: FaultKind, operation: str) -> bool:
+        """See Imitation; only this service has instances that may be logged out."""
+        return kind is FaultKind.INSTANCE_CLOSED or super().supports(kind, operation)
+
+    def match(self, request: Request, path: str) -> tuple[str, tuple[str, ...]] | None:
+        """See Imitation."""
+        found = self.routes.match(request.method, path)
         if found is None or not found[0].startswith("send"):
             return found
         return "send", (*found[1], found[0])
@@ -361,3 +372,6 @@ class EvolutionSandbox(Imitation):
 
         body = orjson.dumps(content)
         self.world.postman.post(Webhook(self.slug, instance.name, url, body, "application/json", sign, RETRY))
+
+
+IMITATIONS = (EvolutionSandbox,)

@@ -18,6 +18,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from integrations.sandbox.behaviour import FailureCode, Outcome, Step
+from integrations.sandbox.imitation import ControlRefused, MessagingImitation, known_fields
 from integrations.sandbox.limits import Bucket
 from integrations.sandbox.log import body_digest
 from integrations.sandbox.mailbox import unsubscribe_webhook, wants_out
@@ -25,7 +26,7 @@ from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
+from integrations.sandbox.world import World
 
 from .sandbox_errors import ERRORS, as_list, email_problem, resend_error
 
@@ -79,7 +80,7 @@ class _Wire:
     created_at: str
 
 
-class ResendSandbox(Imitation):
+class ResendSandbox(MessagingImitation):
     """The service."""
 
     slug = "resend"
@@ -387,3 +388,6 @@ def _test_inbox(address: str) -> Outcome | None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+IMITATIONS = (ResendSandbox,)

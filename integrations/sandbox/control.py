@@ -6,15 +6,37 @@ import http.client
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-from .log import Acceptance
+from .log import Acceptance, Write
 
 
 class ControlFailed(RuntimeError):
-    """The sandbox refused a control request; the text is its own."""
+    """The sandbox refused a control request; the text is its own. Status 422: the service has no such thing."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultState:
+    """One fault that is on. `struck` is how many requests it has struck so far."""
+
+    id: int
+    kind: str
+    service: str
+    operation: str
+    sender: str
+    share: float
+    count: int | None
+    seconds: float
+    code: str
+    path: str
+    struck: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +85,7 @@ class SandboxControl:
         count: int | None = None,
         seconds: float | None = None,
         code: str = "",
+        path: str = "",
     ) -> int:
         """Switch a fault on (see `faults.FaultKind`); returns its id. Raises ControlFailed."""
         fault: dict[str, Any] = {
@@ -72,6 +95,7 @@ class SandboxControl:
             "sender": sender,
             "share": share,
             "code": code,
+            "path": path,
         }
         if count is not None:
             fault["count"] = count
@@ -82,6 +106,23 @@ class SandboxControl:
     def remove_fault(self, fault_id: int) -> None:
         """Switch one off."""
         self.request("DELETE", f"/faults/{fault_id}")
+
+    @contextmanager
+    def fault(self, kind: str, **narrowing: Any) -> Iterator[int]:
+        """A fault for the length of a block; arguments as for `add_fault`, its id within the block."""
+        fault_id = self.add_fault(kind, **narrowing)
+        try:
+            yield fault_id
+        finally:
+            self.remove_fault(fault_id)
+
+    def faults(self) -> list[FaultState]:
+        """The faults that are on."""
+        return [FaultState(**fields) for fields in self.request("GET", "/faults")["faults"]]
+
+    def struck(self, fault_id: int) -> int:
+        """How many requests a fault has struck. Raises KeyError when it is not on."""
+        return {fault.id: fault.struck for fault in self.faults()}[fault_id]
 
     def clear_faults(self) -> None:
         """Switch all off."""
@@ -105,6 +146,10 @@ class SandboxControl:
         """A person writes to one of our identities; returns the inbound message's id."""
         fields = {"service": service, "account": account, "from": address, "text": text}
         return str(self.request("POST", "/say", fields)["id"])
+
+    def happen(self, service: str, event: str, **facts: Any) -> dict[str, Any]:
+        """Something happens at a provider by itself and is told by webhook; returns what the service says about it."""
+        return dict(self.request("POST", "/events", {"service": service, "event": event, **facts}))
 
     # Accounts and webhooks
 
@@ -156,6 +201,18 @@ class SandboxControl:
         answer = self.request("GET", f"/acceptances?since={position}")
         return [Acceptance(**fields) for fields in answer["acceptances"]], int(answer["next"])
 
+    def writes(self, service: str = "", operation: str = "") -> list[Write]:
+        """What clients changed (but for messages, see `acceptances`) since the log began, oldest first."""
+        found: list[Write] = []
+        position = 0
+        while True:
+            narrowed = urlencode({"service": service, "operation": operation, "since": position})
+            answer = self.request("GET", f"/writes?{narrowed}")
+            if not answer["writes"]:
+                return found
+            found += [Write(**fields) for fields in answer["writes"]]
+            position = int(answer["next"])
+
     def reset(self) -> None:
         """Forget messages, faults and outcomes, empty the log; accounts and shares stay."""
         self.request("POST", "/reset")
@@ -176,13 +233,13 @@ class SandboxControl:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         try:
             body = None if content is None else json.dumps(content).encode()
-            connection.request(method, "/_control" + quote(path, safe="/?=&"), body)
+            connection.request(method, "/_control" + quote(path, safe="/?=&%+"), body)
             answer = connection.getresponse()
             found = json.loads(answer.read())
         finally:
             connection.close()
         if answer.status >= 400:
-            raise ControlFailed(str(found.get("error", found)))
+            raise ControlFailed(answer.status, str(found.get("error", found)))
         return found
 
     def _acceptance_pages(self, position: int) -> Iterator[list[Acceptance]]:

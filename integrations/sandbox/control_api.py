@@ -11,17 +11,19 @@ from urllib.parse import urlencode, urlsplit
 from integrations.errors import IntegrationError
 
 from .behaviour import Outcome, Step
-from .faults import EXPLANATIONS, BadFault
-from .log import read_with_offsets
+from .faults import EXPLANATIONS, WEBHOOK_KINDS, BadFault, Fault, FaultKind
+from .imitation import ControlRefused, Imitation, MessagingImitation, Unsupported
+from .log import read_with_offsets, read_writes
 from .postman import TooFar
+from .tampering import check_path
 from .wire import BadBody, Exchange, Request, Response, json_response
-from .world import ControlRefused, Imitation, World
+from .world import World
 
-MAX_ACCEPTANCES_A_PAGE = 10_000
+MAX_LINES_A_PAGE = 10_000
 
 
 class ControlApi:
-    """JSON in, JSON out; a refusal is a 400 with `error`."""
+    """JSON in, JSON out; a refusal is a 400 with `error`, or 422 where the service has no such thing."""
 
     def __init__(self, world: World, services: dict[str, Imitation]) -> None:
         self._world = world
@@ -29,6 +31,7 @@ class ControlApi:
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "/state"): self._state,
             ("GET", "/acceptances"): self._acceptances,
+            ("GET", "/writes"): self._writes,
             ("GET", "/faults"): self._faults,
             ("POST", "/faults"): self._add_fault,
             ("DELETE", "/faults"): self._clear_faults,
@@ -38,6 +41,7 @@ class ControlApi:
             ("POST", "/shares"): self._change_shares,
             ("POST", "/outcomes"): self._set_outcomes,
             ("POST", "/say"): self._say,
+            ("POST", "/events"): self._happen,
             ("POST", "/webhooks"): self._change_webhooks,
         }
         self._checks: set[asyncio.Task[None]] = set()
@@ -63,6 +67,8 @@ class ControlApi:
             return json_response(404, {"error": f"known: {known}"})
         try:
             return ask(request)
+        except Unsupported as error:
+            return json_response(422, {"error": str(error)})
         except (BadBody, BadFault, ControlRefused, ValueError, KeyError, TypeError) as error:
             return json_response(400, {"error": f"{type(error).__name__}: {error}"})
 
@@ -101,9 +107,28 @@ class ControlApi:
         for acceptance, offset_after in read_with_offsets(self._world.settings.log, offset):
             found.append(asdict(acceptance))
             offset = offset_after
-            if len(found) == MAX_ACCEPTANCES_A_PAGE:
+            if len(found) == MAX_LINES_A_PAGE:
                 break
         return json_response(200, {"acceptances": found, "next": offset})
+
+    def _writes(self, request: Request) -> Response:
+        """What clients changed, but for messages: `service`, `operation` and `since` narrow it."""
+        query = request.query
+        offset = int(query.get("since", "0"))
+        if offset > self._world.log.size:
+            offset = 0  # the log was emptied since
+        found = []
+        for write, offset_after in read_writes(
+            self._world.settings.log,
+            offset,
+            service=query.get("service", ""),
+            operation=query.get("operation", ""),
+        ):
+            found.append(asdict(write))
+            offset = offset_after
+            if len(found) == MAX_LINES_A_PAGE:
+                break
+        return json_response(200, {"writes": found, "next": offset})
 
     def _faults(self, request: Request) -> Response:
         faults = [fault.public() for fault in self._world.faults]
@@ -113,11 +138,14 @@ class ControlApi:
 
     def _add_fault(self, request: Request) -> Response:
         description = request.json()
-        if description.get("kind") == "refuse" and description.get("service", "*") != "*":
-            codes = self._service(description["service"]).codes()
-            if description.get("code") not in codes:
-                raise ControlRefused(f"code must be one of {', '.join(codes)}")
-        fault = self._world.faults.add(description)
+        fault = self._world.faults.described(description)
+        targets = list(self._services.values()) if fault.service == "*" else [self._service(fault.service)]
+        if fault.kind is FaultKind.REFUSE and len(targets) == 1 and fault.code not in targets[0].codes():
+            raise ControlRefused(f"code must be one of {', '.join(targets[0].codes())}")
+        if fault.kind is FaultKind.DROP_FIELD:
+            check_path(fault.path)
+        _require_support(fault, targets)
+        self._world.faults.switch_on(fault)
         self._tell_services()
         return json_response(201, fault.public())
 
@@ -171,8 +199,20 @@ class ControlApi:
     def _say(self, request: Request) -> Response:
         fields = request.json()
         service = self._service(fields["service"])
+        if not isinstance(service, MessagingImitation):
+            raise Unsupported(f"nobody writes to anybody at {service.title}")
         inbound_id = service.write(str(fields["account"]), str(fields["from"]), str(fields["text"]))
         return json_response(201, {"id": inbound_id})
+
+    def _happen(self, request: Request) -> Response:
+        """Something happens at a provider by itself: `{"service", "event", …}`, the rest as the event needs it."""
+        fields = request.json()
+        service = self._service(fields.pop("service", ""))
+        event = str(fields.pop("event", ""))
+        if event not in service.events:
+            known = f"it knows {', '.join(service.events)}" if service.events else "it knows none"
+            raise Unsupported(f"{service.title} has no event {event!r}; {known}")
+        return json_response(201, service.happen(event, fields))
 
     def _change_webhooks(self, request: Request) -> Response:
         fields = request.json()
@@ -210,6 +250,24 @@ class ControlApi:
     def _tell_services(self) -> None:
         for service in self._services.values():
             service.faults_changed()
+
+
+def _require_support(fault: Fault, targets: list[Imitation]) -> None:
+    """Raises Unsupported when the fault could never strike."""
+    if fault.operation == "*" or fault.kind in WEBHOOK_KINDS:
+        named = targets
+    else:
+        named = [service for service in targets if fault.operation in service.operations]
+        if not named:
+            known = f"{targets[0].title} has {', '.join(targets[0].operations)}" if len(targets) == 1 else "none has it"
+            raise Unsupported(f"there is no operation {fault.operation}; {known}")
+    for service in named:
+        operations = (fault.operation,) if fault.operation != "*" else service.operations
+        if any(service.supports(fault.kind, operation) for operation in operations):
+            return
+    where = targets[0].title if len(targets) == 1 else "any service"
+    what = "" if fault.operation == "*" else f" on {fault.operation}"
+    raise Unsupported(f"{fault.kind} cannot strike {where}{what}: it has no such way to fail")
 
 
 def same_origin(request: Request) -> bool:

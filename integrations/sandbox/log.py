@@ -1,4 +1,4 @@
-"""The provider's side of the truth: one JSON line for each message the sandbox accepted.
+"""The provider's side of the truth: one JSON line for each message the sandbox accepted, and for each other write.
 
 A line is written before the answer leaves: whoever was told "accepted" is in the file, whatever is killed after that.
 The ledger checker compares this file with our own rows (`engine.md`: lost, duplicated).
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+
+WRITE_MARK = b'{"kind":"write",'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,26 @@ class Acceptance:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Something else that a client changed at a service: a campaign made, a page updated, an object stored.
+
+    Its line begins with its kind; acceptances have none. `number` counts writes only, `text` is the beginning of what was
+    written, `digest` the SHA-256 of all of it.
+    """
+
+    number: int
+    at: float
+    service: str
+    account: str
+    operation: str
+    reference: str
+    idempotency_key: str
+    provider_id: str
+    digest: str
+    text: str
+
+
 def body_digest(body: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(body).hexdigest()
@@ -45,17 +67,23 @@ class AcceptanceLog:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self.last_number = 0
-        for acceptance in read_acceptances(path):
-            self.last_number = acceptance.number
+        self.last_write = 0
+        for line, _ in _lines(path, 0):
+            if isinstance(line, Write):
+                self.last_write = line.number
+            else:
+                self.last_number = line.number
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         size = os.fstat(self._file).st_size
         if size and not _ends_with_newline(path, size):
             size += os.write(self._file, b"\n")
         self.size = size
 
-    def append(self, acceptance: Acceptance) -> None:
+    def append(self, entry: Acceptance | Write) -> None:
         """Write one line in one system call; the page cache outlives any process that is killed."""
-        line = orjson.dumps(acceptance, option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+        if isinstance(entry, Write):
+            line = WRITE_MARK + line[1:]
         try:
             written = os.write(self._file, line)
             while written < len(line):
@@ -64,7 +92,10 @@ class AcceptanceLog:
             os.ftruncate(self._file, self.size)  # no half line: the disk may have room again for the next one
             raise
         self.size += len(line)
-        self.last_number = acceptance.number
+        if isinstance(entry, Write):
+            self.last_write = entry.number
+        else:
+            self.last_number = entry.number
 
     def clear(self) -> None:
         """Empty the file; numbers go on."""
@@ -87,6 +118,21 @@ def read_acceptances(path: Path | str, offset: int = 0) -> Iterator[Acceptance]:
 
 def read_with_offsets(path: Path | str, offset: int = 0) -> Iterator[tuple[Acceptance, int]]:
     """As `read_acceptances`, each with the offset after it."""
+    for entry, after in _lines(path, offset):
+        if isinstance(entry, Acceptance):
+            yield entry, after
+
+
+def read_writes(
+    path: Path | str, offset: int = 0, *, service: str = "", operation: str = ""
+) -> Iterator[tuple[Write, int]]:
+    """Every other write from a byte offset on, oldest first, each with the offset after it; perhaps of one service only."""
+    for entry, after in _lines(path, offset):
+        if isinstance(entry, Write) and service in ("", entry.service) and operation in ("", entry.operation):
+            yield entry, after
+
+
+def _lines(path: Path | str, offset: int) -> Iterator[tuple[Acceptance | Write, int]]:
     try:
         file = Path(path).open("rb")  # noqa: SIM115 -- closed by the `with` below
     except FileNotFoundError:
@@ -101,7 +147,7 @@ def read_with_offsets(path: Path | str, offset: int = 0) -> Iterator[tuple[Accep
                 fields = orjson.loads(line)
             except orjson.JSONDecodeError:
                 continue
-            yield Acceptance(**fields), offset
+            yield Write(**fields) if fields.pop("kind", "") else Acceptance(**fields), offset
 
 
 def _ends_with_newline(path: Path, size: int) -> bool:

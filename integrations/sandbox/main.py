@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import importlib
 import signal
 import sys
 import tempfile
@@ -15,19 +16,24 @@ from typing import Any
 import orjson
 import uvloop
 
-from integrations.evolution.sandbox import EvolutionSandbox
-from integrations.resend.sandbox import ResendSandbox
-from integrations.smtp.sandbox import SmtpSandbox
-from integrations.twilio.sandbox import TwilioSandbox
-from integrations.whatsapp_cloud.sandbox import WhatsAppCloudSandbox
+import integrations
 
 from .behaviour import Shares
 from .complaints import complain
-from .server import ImitationClass, Sandbox
+from .imitation import Imitation
+from .server import Sandbox
 from .world import SandboxSettings, World
 
-HTTP_SERVICES: tuple[ImitationClass, ...] = (WhatsAppCloudSandbox, EvolutionSandbox, TwilioSandbox, ResendSandbox)
 READY = "sandbox ready"
+
+
+def imitation_classes() -> list[type[Imitation]]:
+    """Every imitated service, found by its folder: `IMITATIONS` in `integrations/<service>/sandbox.py`."""
+    found: list[type[Imitation]] = []
+    for path in sorted(Path(integrations.__path__[0]).glob("*/sandbox.py")):
+        if path.with_name("manifest.py").exists():
+            found += importlib.import_module(f"integrations.{path.parent.name}.sandbox").IMITATIONS
+    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,23 +80,21 @@ async def serve(settings: SandboxSettings) -> None:
     # Many small objects live long here (messages, schedules): searching them for cycles ever again costs a third more.
     gc.set_threshold(50_000, 50, 50)
     world = World(settings)
-    smtp = SmtpSandbox(world)
-    sandbox = Sandbox(world, [*(imitation_class(world) for imitation_class in HTTP_SERVICES), smtp])
+    sandbox = Sandbox(world, [imitation_class(world) for imitation_class in imitation_classes()])
     await sandbox.start()
-    await smtp.start()
+    here = f"{settings.host}:{sandbox.server.port}"
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
     sys.stdout.write(
-        f"{READY} http://{settings.host}:{sandbox.server.port} smtp://{settings.host}:{smtp.port} log={settings.log}\n"
+        f"{READY} http://{here} {sandbox.services['smtp'].address(here)} log={settings.log}\n"
         "Nothing here is real: no message leaves this machine.\n"
     )
     sys.stdout.flush()
     try:
         await ended.wait()
     finally:
-        await smtp.stop()
         await sandbox.stop()
 
 

@@ -15,9 +15,10 @@ from django.utils.translation import gettext
 
 from .control_api import same_origin
 from .faults import DEFAULT_SECONDS, BadFault, FaultKind
+from .imitation import ControlRefused, Imitation, MessagingImitation
 from .page_words import FAULT_GROUPS, fault_rows, number_words, phone_row
 from .wire import BadBody, Exchange, Request, Response
-from .world import ControlRefused, Imitation, World
+from .world import World
 
 MAX_SHOWN_PHONES = 200
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -85,7 +86,10 @@ class Page:
             case "/say":
                 if not form.get("text", "").strip():
                     return gettext("Write something first.")
-                self._services[form["service"]].write(form["account"], form["address"], form["text"].strip())
+                service = self._services[form["service"]]
+                if not isinstance(service, MessagingImitation):
+                    raise KeyError(path)
+                service.write(form["account"], form["address"], form["text"].strip())
             case _:
                 raise KeyError(path)
         return ""

@@ -10,17 +10,22 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol, cast
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 import httptools
 import orjson
 
 from .complaints import complain
+from .multipart import Part, parse_parts
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
+# A file of 64 MB, with room for what a form or an envelope puts around it.
+MAX_BODY_BYTES = 65 * 1024 * 1024
+JOIN_BELOW_BYTES = 64 * 1024
+BODILESS = frozenset({204, 304})
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _BANNER = b"server: batuta-sandbox\r\nx-sandbox: not-real\r\n"
@@ -32,7 +37,7 @@ class BadBody(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """One request as it arrived. Header names are lower case."""
+    """One request as it arrived. Header names are lower case; `path` is decoded, `raw_path` percent-encoded as sent."""
 
     method: str
     target: str
@@ -40,11 +45,23 @@ class Request:
     query_string: str
     headers: Mapping[str, str]
     body: bytes
+    raw_path: str = ""
 
     @property
     def query(self) -> dict[str, str]:
         """The query's parameters; the last of equal names wins."""
         return dict(parse_qsl(self.query_string, keep_blank_values=True))
+
+    @property
+    def queries(self) -> dict[str, list[str]]:
+        """The query's parameters with all values of each name, in order."""
+        return parse_qs(self.query_string, keep_blank_values=True)
+
+    @property
+    def bearer(self) -> str:
+        """The token of `Authorization: Bearer …`, or nothing."""
+        kind, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if kind.lower() == "bearer" else ""
 
     def json(self) -> Any:
         """The JSON body. Raises BadBody."""
@@ -60,28 +77,51 @@ class Request:
         except ValueError as error:
             raise BadBody(str(error)) from error
 
+    def parts(self) -> list[Part]:
+        """The parts of a `multipart/…` body: the fields and files of a form, or the pieces of an upload. Raises BadBody."""
+        try:
+            return parse_parts(self.headers.get("content-type", ""), self.body)
+        except ValueError as error:
+            raise BadBody(str(error)) from error
+
 
 @dataclass(slots=True)
 class Response:
-    """One answer."""
+    """One answer. With `cut_at` only so many bytes of the body are sent, then the connection ends."""
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    cut_at: int | None = None
 
     def encode(self, keep_alive: bool, *, head_only: bool = False) -> bytes:
         """The bytes on the wire; `head_only` for an answer to HEAD."""
+        body = b"" if head_only else self.body
+        return b"".join((self.head(keep_alive), body))
+
+    def head(self, keep_alive: bool) -> bytes:
+        """Everything before the body."""
         extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         connection = "" if keep_alive else "connection: close\r\n"
-        head = f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n{extra}{connection}\r\n"
-        body = b"" if head_only else self.body
-        return b"".join((_STATUS_LINES[self.status], _BANNER, head.encode("latin-1", "replace"), body))
+        if self.status in BODILESS:
+            head = f"{extra}{connection}\r\n"
+        elif self.content_type:
+            head = f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n{extra}{connection}\r\n"
+        else:
+            head = f"content-length: {len(self.body)}\r\n{extra}{connection}\r\n"
+        line = _STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} \r\n".encode()
+        return b"".join((line, _BANNER, head.encode("latin-1", "replace")))
 
 
 def json_response(status: int, content: Any, headers: tuple[tuple[str, str], ...] = ()) -> Response:
     """An answer in JSON."""
     return Response(status, orjson.dumps(content), "application/json", headers)
+
+
+def date_header(at: float) -> tuple[str, str]:
+    """A Date header for a time in seconds since the epoch."""
+    return ("date", formatdate(at, usegmt=True))
 
 
 class Exchange(Protocol):
@@ -186,11 +226,10 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Hand the request over, or keep it until the one before it is answered."""
         target = self._target.decode("latin-1")
-        path, _, query = target.partition("?")
-        if "%" in path:
-            path = unquote(path)
+        raw_path, _, query = target.partition("?")
+        path = unquote(raw_path) if "%" in raw_path else raw_path
         method = self._parser.get_method().decode("latin-1")
-        request = Request(method, target, path, query, self._headers, b"".join(self._body))
+        request = Request(method, target, path, query, self._headers, b"".join(self._body), raw_path)
         keep_alive = self._parser.should_keep_alive()
         if self._busy:
             self._waiting.append((request, keep_alive))
@@ -204,7 +243,14 @@ class HttpConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        transport.write(response.encode(self._keep_alive, head_only=self._head_only))
+        if response.cut_at is not None:
+            self._send_part(transport, response, response.cut_at)
+            return
+        if len(response.body) < JOIN_BELOW_BYTES:
+            transport.write(response.encode(self._keep_alive, head_only=self._head_only))
+        else:
+            transport.write(response.head(self._keep_alive))
+            transport.write(b"" if self._head_only else response.body)
         self._busy = False
         if not self._keep_alive:
             transport.close()
@@ -215,6 +261,13 @@ class HttpConnection(asyncio.Protocol):
         """Cut the connection: the client sees a reset."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _send_part(self, transport: asyncio.Transport, response: Response, cut_at: int) -> None:
+        """Send less than the head promises. An empty body is promised to be longer, so that something is missing too."""
+        whole = response if response.body else replace(response, body=b"not sent")
+        transport.write(whole.head(self._keep_alive) + response.body[:cut_at])
+        self._waiting.clear()
+        transport.close()
 
     def _start(self, request: Request, keep_alive: bool) -> None:
         self._busy = True

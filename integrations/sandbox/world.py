@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import abc
 import hashlib
 import itertools
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from .account_file import AccountFile
-from .behaviour import Behaviour, FailureCode, Journey, Shares, Step
+from .behaviour import Behaviour, Journey, Shares, Step
 from .clock import Clock
 from .faults import FaultKind, Faults
-from .log import Acceptance, AcceptanceLog, body_digest
+from .log import Acceptance, AcceptanceLog, Write, body_digest
 from .phones import Phones, SandboxMessage
 from .postman import Postman
-from .routes import Routes
-from .wire import Request, Response
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    from .imitation import Imitation, MessagingImitation
+
+MAX_RECENT_WRITES = 200
+MAX_WRITE_TEXT = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,103 +42,6 @@ class SandboxSettings:
     real_limits: bool = False
 
 
-class ControlRefused(ValueError):
-    """What the control API was asked makes no sense; the text says why."""
-
-
-class Imitation(abc.ABC):
-    """One imitated service, mounted at `/<slug>`."""
-
-    slug: str
-    title: str
-    failure_codes: tuple[FailureCode, ...]
-    routes: Routes
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    @property
-    def operations(self) -> tuple[str, ...]:
-        """The names that a fault may be narrowed to."""
-        return self.routes.operations
-
-    def address(self, host: str) -> str:
-        """Where a client finds this service, when the sandbox's own host and port are `host`."""
-        return f"http://{host}/{self.slug}"
-
-    def match(self, method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
-        """The operation that a request is for, with what the path names; None = the service has no such route."""
-        return self.routes.match(method, path)
-
-    def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
-        """Which of our sender identities a request uses, for faults that concern one sender only."""
-        return arguments[0] if arguments else ""
-
-    @abc.abstractmethod
-    def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
-        """Do what the request says and answer as the provider would."""
-
-    @abc.abstractmethod
-    def unknown_route(self, request: Request) -> Response:
-        """The provider's answer to a path it does not have."""
-
-    @abc.abstractmethod
-    def rate_limited(self, retry_after: float) -> Response:
-        """The provider's answer to too many requests."""
-
-    @abc.abstractmethod
-    def broken(self) -> Response:
-        """The provider's answer when it fails itself."""
-
-    @abc.abstractmethod
-    def refusal(self, code: str) -> Response:
-        """The provider's answer with one of its error codes."""
-
-    @abc.abstractmethod
-    def codes(self) -> Collection[str]:
-        """The error codes that `refusal` knows."""
-
-    @abc.abstractmethod
-    def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Register (or replace) an account; returns everything a client needs. Raises ControlRefused."""
-
-    @abc.abstractmethod
-    def accounts(self) -> list[dict[str, Any]]:
-        """What is registered."""
-
-    @abc.abstractmethod
-    def report(self, message: SandboxMessage, step: Step) -> None:
-        """Send the webhook for one step of a message, if the account wants it."""
-
-    @abc.abstractmethod
-    def write(self, account: str, address: str, text: str, about: SandboxMessage | None = None) -> str:
-        """A person writes to an account, perhaps about a message: send the inbound webhook; returns its id.
-
-        Raises ControlRefused.
-        """
-
-    def react(self, message: SandboxMessage, words: str) -> None:
-        """The person reacts to a message in words, or leaves the list, as one does in this channel."""
-        self.write(message.account, message.to, words, message)
-
-    def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:  # noqa: B027
-        """An acceptance that an earlier run of the sandbox logged; only services that dedupe care."""
-
-    def faults_changed(self) -> None:  # noqa: B027
-        """Faults were switched on or off; only services with instances care."""
-
-    def clear(self) -> None:  # noqa: B027
-        """Forget messages, keep accounts."""
-
-
-def known_fields(kind: type[DataclassInstance], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields of an account. Raises ControlRefused for one it does not have."""
-    known = {each.name for each in fields(kind)}
-    if unknown := set(given) - known:
-        raise ControlRefused(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-    return dict(given)
-
-
 class World:
     """Everything the services share."""
 
@@ -150,6 +55,7 @@ class World:
         self.phones = Phones()
         self.postman = Postman(self.clock, self.faults, settings.webhooks_to)
         self.counts: dict[str, int] = {}
+        self.recent_writes: deque[Write] = deque(maxlen=MAX_RECENT_WRITES)
         self._salt = os.urandom(16)
         self._ids = itertools.count(1)
         self._have_replied: set[tuple[str, str]] = set()
@@ -164,7 +70,7 @@ class World:
 
     def accept(
         self,
-        service: Imitation,
+        service: MessagingImitation,
         *,
         account: str,
         sender: str,
@@ -205,7 +111,41 @@ class World:
         self.travel(service, message, journey or self.behaviour.journey(service.slug, to, service.failure_codes))
         return message
 
-    def travel(self, service: Imitation, message: SandboxMessage, journey: Journey) -> None:
+    def record_write(
+        self,
+        service: Imitation,
+        *,
+        account: str,
+        operation: str,
+        reference: str = "",
+        body: Any = b"",
+        provider_id: str = "",
+        idempotency_key: str = "",
+    ) -> Write:
+        """Note that a client changed something at a service, before the answer leaves; for all but sent messages.
+
+        `reference` is what the client calls it (a name, a key), `provider_id` the id the service gave it. `body` is what
+        was written: bytes as they came, or anything that JSON can say. Raises OSError if the log fails: nothing happened.
+        """
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        write = Write(
+            number=self.log.last_write + 1,
+            at=self.clock.now(),
+            service=service.slug,
+            account=account,
+            operation=operation,
+            reference=reference,
+            idempotency_key=idempotency_key,
+            provider_id=provider_id,
+            digest=body_digest(content),
+            text=content[:MAX_WRITE_TEXT].decode("utf-8", "replace"),
+        )
+        self.log.append(write)
+        self.count(f"writes.{service.slug}.{operation}")
+        self.recent_writes.append(write)
+        return write
+
+    def travel(self, service: MessagingImitation, message: SandboxMessage, journey: Journey) -> None:
         """Start a message on its journey."""
         message.code = journey.code
         if journey.steps:
@@ -221,14 +161,15 @@ class World:
         self.behaviour.outcomes.clear()
         self.counts.clear()
         self.log.clear()
+        self.recent_writes.clear()
         self._have_replied.clear()
 
-    def wrote(self, service: Imitation, account: str, address: str, text: str) -> None:
+    def wrote(self, service: MessagingImitation, account: str, address: str, text: str) -> None:
         """Note on the phone that its owner wrote."""
         self.phones.note(address, self.clock.now(), service.slug, account, text)
         self.count(f"written.{service.slug}")
 
-    def _step(self, service: Imitation, message: SandboxMessage, journey: Journey, index: int) -> None:
+    def _step(self, service: MessagingImitation, message: SandboxMessage, journey: Journey, index: int) -> None:
         step = journey.steps[index][0]
         if step is Step.REPLIED:
             # Once is enough: otherwise a person and an automatic answer would write to each other for ever.
@@ -243,14 +184,14 @@ class World:
         if following:
             self.clock.later(following[0][1], self._step, service, message, journey, index + 1)
 
-    def _report(self, service: Imitation, message: SandboxMessage, journey: Journey, step: Step) -> None:
+    def _report(self, service: MessagingImitation, message: SandboxMessage, journey: Journey, step: Step) -> None:
         if step is Step.REPLIED:
             service.react(message, journey.words)
         else:
             service.report(message, step)
 
     def _detour(
-        self, service: Imitation, message: SandboxMessage, journey: Journey, step: Step, wait_of_next: float
+        self, service: MessagingImitation, message: SandboxMessage, journey: Journey, step: Step, wait_of_next: float
     ) -> bool:
         """Whether a fault has taken the report of this step into its own hands."""
         if self.faults.strike_webhook(FaultKind.DROP_WEBHOOKS, service.slug, message.sender):

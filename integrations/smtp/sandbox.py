@@ -17,12 +17,13 @@ from email.message import EmailMessage
 from typing import Any
 
 from integrations.sandbox.behaviour import FailureCode, Journey, Step
-from integrations.sandbox.faults import FaultKind
+from integrations.sandbox.faults import WEBHOOK_KINDS, FaultKind
+from integrations.sandbox.imitation import ControlRefused, MessagingImitation, known_fields
 from integrations.sandbox.mailbox import unsubscribe_webhook, wants_out
 from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
+from integrations.sandbox.world import World
 
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024
@@ -32,6 +33,19 @@ BOUNCES = {
     "5.2.2": "552 5.2.2 The mailbox is full",
     "5.7.1": "550 5.7.1 Message rejected under local policy",
 }
+KINDS = WEBHOOK_KINDS | frozenset(
+    {
+        FaultKind.RATE_LIMIT,
+        FaultKind.SERVER_ERROR,
+        FaultKind.REFUSE,
+        FaultKind.CUT_BEFORE,
+        FaultKind.LATENCY,
+        FaultKind.CUT_AFTER,
+        FaultKind.HANG_AFTER,
+        FaultKind.SERVER_ERROR_AFTER,
+        FaultKind.HANG_BEFORE,
+    }
+)
 _PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]*)>(.*)", re.IGNORECASE)
 
 
@@ -54,7 +68,7 @@ class _Envelope:
     seconds: float = 0.0
 
 
-class SmtpSandbox(Imitation):
+class SmtpSandbox(MessagingImitation):
     """The service. It has no HTTP routes; its port is its own."""
 
     slug = "smtp"
@@ -93,6 +107,10 @@ class SmtpSandbox(Imitation):
     def operations(self) -> tuple[str, ...]:
         """Only one."""
         return ("send",)
+
+    def supports(self, kind: FaultKind, operation: str) -> bool:
+        """See Imitation; what is said in HTTP makes no sense here."""
+        return kind in KINDS
 
     def address(self, host: str) -> str:
         """Host and port of the mail server."""
@@ -231,7 +249,7 @@ class SmtpSandbox(Imitation):
         if found is None or "@" not in found[1]:
             return "501 5.1.3 Bad recipient address syntax"
         address = found[1].lower()
-        for fault in self.world.faults.strike_request(self.slug, "send", envelope.sender):
+        for fault in self.world.faults.strike_request(self.slug, "send", envelope.sender, self.supports):
             self.world.count(f"fault.{fault.kind.value}")
             if fault.kind is FaultKind.LATENCY:
                 envelope.seconds += fault.seconds
@@ -256,7 +274,8 @@ class SmtpSandbox(Imitation):
         if envelope.fate is FaultKind.SERVER_ERROR:
             await say("451 4.3.0 Internal error, try again later")
             return True
-        if envelope.fate is FaultKind.CUT_BEFORE:
+        if envelope.fate in (FaultKind.CUT_BEFORE, FaultKind.HANG_BEFORE):
+            await asyncio.sleep(envelope.seconds)
             return False
         try:
             queue_id = self._accept(envelope, content)
@@ -346,3 +365,6 @@ def _readable(message: EmailMessage) -> str:
         return str(part.get_content()).replace("\r\n", "\n")
     except (LookupError, ValueError):
         return ""
+
+
+IMITATIONS = (SmtpSandbox,)

@@ -17,11 +17,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from integrations.sandbox.behaviour import FailureCode, Step
+from integrations.sandbox.imitation import ControlRefused, MessagingImitation, known_fields
 from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
+from integrations.sandbox.world import World
 
 from .sandbox_contents import (
     SMS_STATUS,
@@ -65,7 +66,7 @@ class _Book:
     last_sender: dict[str, str] = field(default_factory=dict)
 
 
-class TwilioSandbox(Imitation):
+class TwilioSandbox(MessagingImitation):
     """The service."""
 
     slug = "twilio"
@@ -351,3 +352,6 @@ def _basic(header: str) -> tuple[str, str]:
 def _reference(callback: str) -> str:
     found = re.search(r"[?&]reference=([^&]*)", callback)
     return found[1] if found else ""
+
+
+IMITATIONS = (TwilioSandbox,)

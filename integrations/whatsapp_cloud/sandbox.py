@@ -15,12 +15,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from integrations.sandbox.behaviour import FailureCode, Journey, Step
+from integrations.sandbox.imitation import ControlRefused, MessagingImitation, known_fields
 from integrations.sandbox.limits import Bucket, PairGate
 from integrations.sandbox.phones import SandboxMessage
 from integrations.sandbox.postman import RetryRule, Webhook
 from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
-from integrations.sandbox.world import ControlRefused, Imitation, World, known_fields
+from integrations.sandbox.world import World
 
 from .sandbox_errors import ERRORS, graph_error, status_error
 from .sandbox_numbers import Number, number_facts, only
@@ -45,7 +46,7 @@ class _Wire:
     category: str
 
 
-class WhatsAppCloudSandbox(Imitation):
+class WhatsAppCloudSandbox(MessagingImitation):
     """The service."""
 
     slug = "whatsapp_cloud"
@@ -381,3 +382,6 @@ def _wamid(owner: str, entropy: bytes) -> str:
     phone = owner.encode()
     inner = bytes([0x1C, 0x18, len(phone)]) + phone + b"\x15\x02\x00\x11\x18\x12" + entropy.hex().upper().encode()
     return "wamid." + base64.b64encode(inner + b"\x00").decode()
+
+
+IMITATIONS = (WhatsAppCloudSandbox,)
