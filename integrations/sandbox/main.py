@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import importlib
 import signal
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from typing import Any
 import orjson
 import uvloop
 
-import integrations
+from integrations.registry import manifests, service_module
 
 from .behaviour import Shares
 from .complaints import complain
@@ -29,11 +28,9 @@ READY = "sandbox ready"
 
 def imitation_classes() -> list[type[Imitation]]:
     """Every imitated service, found by its folder: `IMITATIONS` in `integrations/<service>/sandbox.py`."""
-    found: list[type[Imitation]] = []
-    for path in sorted(Path(integrations.__path__[0]).glob("*/sandbox.py")):
-        if path.with_name("manifest.py").exists():
-            found += importlib.import_module(f"integrations.{path.parent.name}.sandbox").IMITATIONS
-    return found
+    folder = Path(__file__).resolve().parents[1]
+    modules = [service_module(slug, "sandbox") for slug in manifests() if (folder / slug / "sandbox.py").exists()]
+    return [imitation for module in modules for imitation in module.IMITATIONS]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
