@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import importlib
 import signal
 import sys
 import tempfile
@@ -14,8 +15,6 @@ from typing import Any
 
 import orjson
 import uvloop
-
-from integrations.registry import manifests, service_module
 
 from .behaviour import Shares
 from .complaints import complain
@@ -27,10 +26,15 @@ READY = "sandbox ready"
 
 
 def imitation_classes() -> list[type[Imitation]]:
-    """Every imitated service, found by its folder: `IMITATIONS` in `integrations/<service>/sandbox.py`."""
-    folder = Path(__file__).resolve().parents[1]
-    modules = [service_module(slug, "sandbox") for slug in manifests() if (folder / slug / "sandbox.py").exists()]
-    return [imitation for module in modules for imitation in module.IMITATIONS]
+    """Every imitated service, found by its folder: `IMITATIONS` in `integrations/<service>/sandbox.py`.
+
+    Not through the registry: manifests have words in the reader's language, and here Django is not set up.
+    """
+    found: list[type[Imitation]] = []
+    for path in sorted(Path(__file__).resolve().parents[1].glob("*/sandbox.py")):
+        if path.with_name("manifest.py").exists():
+            found += importlib.import_module(f"integrations.{path.parent.name}.sandbox").IMITATIONS
+    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

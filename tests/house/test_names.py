@@ -23,7 +23,7 @@ PROPER = {"secrets_manager", "process_group", "process_name", "handle_starttag",
 # file → why it loads a module by name at run time
 DYNAMIC = {
     "integrations/registry.py": "a service's client.py, and with it the vendor's library, is loaded on first use",
-    "integrations/sandbox/routes.py": "the sandbox mounts every service's sandbox.py, as the registry lists them",
+    "integrations/sandbox/main.py": "the sandbox mounts the sandbox.py of every folder that has one",
     "agency/settings/environment.py": "the AWS library is only for those who keep their settings there",
 }
 
