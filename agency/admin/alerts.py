@@ -1,6 +1,6 @@
 """Alerts in the admin: what is wrong now, since when, what to do; taking one on; and the home page's lines about them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
@@ -15,9 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agency.admin.base import RecordAdmin
-from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.buttons import ButtonForm, OperationButton, calls
 from agency.admin.words import moment
-from agency.kit.actor import Actor
 from agency.kit.home import Need, Tone, register_needs
 from agency.models import Alert, User
 from agency.operations.alerts import MOST_NOTE, acknowledge_alert
@@ -68,11 +67,6 @@ class TakeOn(ButtonForm):
     note = forms.CharField(label=gettext_lazy("Note"), max_length=MOST_NOTE, required=False)
 
 
-def _take_on(actor: Actor, alert: Alert, answers: Mapping[str, Any]) -> str:
-    acknowledge_alert(actor=actor, alert_id=alert.pk, note=answers["note"])
-    return _("You look after it. It stays open until the trouble is over.")
-
-
 @admin.register(Alert)
 class AlertAdmin(RecordAdmin):
     """Episodes of something being wrong."""
@@ -103,7 +97,11 @@ class AlertAdmin(RecordAdmin):
             "acknowledge",
             gettext_lazy("I look after it"),
             ACKNOWLEDGE,
-            run=_take_on,
+            run=calls(
+                acknowledge_alert,
+                "alert_id",
+                gettext_lazy("You look after it. It stays open until the trouble is over."),
+            ),
             form=TakeOn,
             shown=lambda alert: alert.is_open and alert.acknowledged_at is None,
         ),

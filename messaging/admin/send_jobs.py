@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 
 from agency.admin.asked import key_of
 from agency.admin.buttons import OperationButton, calls
@@ -20,6 +19,7 @@ from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, number, percent
 from agency.kit.actor import Actor
 from agency.rules.roles import OPERATE_ENGINE, RUN_CAMPAIGNS
+from messaging.admin.run_buttons import pause_button, resume_button
 from messaging.admin.words import ACTION_WORDS, JOB_TONES, RECIPIENT_TONES, SENDER_TONES, labels
 from messaging.kit.owners import owners_of
 from messaging.models import Sender, SendJob
@@ -123,25 +123,8 @@ class SendJobAdmin(PageAdmin):
     page_template = "messaging/send_job.html"
     action_words = ACTION_WORDS
     buttons = (
-        OperationButton(
-            "resume",
-            gettext_lazy("Resume"),
-            RUN_CAMPAIGNS,
-            run=calls(resume_job, "job_id", gettext_lazy("Resumed where it was.")),
-            shown=_free(JobState.PAUSED),
-            icon="play_arrow",
-            variant=ActionVariant.PRIMARY,
-        ),
-        OperationButton(
-            "pause",
-            gettext_lazy("Pause"),
-            RUN_CAMPAIGNS,
-            run=calls(pause_job, "job_id", gettext_lazy("Paused. Nothing more is sent until it is resumed.")),
-            form=OptionalWhyForm,
-            shown=_free(JobState.PREPARING, JobState.RUNNING),
-            icon="pause",
-            variant=ActionVariant.PRIMARY,
-        ),
+        resume_button(resume_job, "job_id", shown=_free(JobState.PAUSED)),
+        pause_button(pause_job, "job_id", shown=_free(JobState.PREPARING, JobState.RUNNING)),
         RETRY_ALL,
         OperationButton(
             "cancel",

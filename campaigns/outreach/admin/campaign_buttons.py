@@ -28,6 +28,7 @@ from campaigns.outreach.selectors.executions import open_execution, waiting_peop
 from campaigns.outreach.selectors.forecast import campaign_forecast, message_cost, rest_forecast
 from campaigns.outreach.selectors.readiness import campaign_senders, usable
 from campaigns.outreach.states import CampaignState, Recurrence
+from messaging.admin.run_buttons import pause_button, resume_button
 from messaging.selectors.totals import funnel
 
 DRAFT, SCHEDULED, RUNNING, PAUSED = (
@@ -170,27 +171,8 @@ CAMPAIGN_BUTTONS = (
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
     ),
-    OperationButton(
-        "resume",
-        gettext_lazy("Resume"),
-        RUN_CAMPAIGNS,
-        run=calls(resume_campaign, "campaign_id", gettext_lazy("Resumed where it was.")),
-        warning=_resume_warning,
-        shown=in_state(PAUSED),
-        icon="play_arrow",
-        variant=ActionVariant.PRIMARY,
-    ),
-    OperationButton(
-        "pause",
-        gettext_lazy("Pause"),
-        RUN_CAMPAIGNS,
-        run=calls(pause_campaign, "campaign_id", gettext_lazy("Paused. Nothing more is sent until it is resumed.")),
-        form=OptionalWhyForm,
-        warning=_pause_warning,
-        shown=in_state(RUNNING),
-        icon="pause",
-        variant=ActionVariant.PRIMARY,
-    ),
+    resume_button(resume_campaign, "campaign_id", warning=_resume_warning, shown=in_state(PAUSED)),
+    pause_button(pause_campaign, "campaign_id", warning=_pause_warning, shown=in_state(RUNNING)),
     OperationButton(
         "schedule",
         gettext_lazy("Schedule"),
