@@ -4,7 +4,6 @@ import secrets
 import shlex
 import shutil
 import signal
-from pathlib import Path
 from typing import ClassVar
 
 import psutil
@@ -42,18 +41,6 @@ class PostgresServer(PrivateServer):
     def initialised(self) -> bool:
         """Whether the data directory holds a cluster: initdb works in another directory that is renamed at its end, so a version file means a whole one."""
         return (self.data_directory / "PG_VERSION").is_file()
-
-    @property
-    def password_path(self) -> Path:
-        """The file with the generated password."""
-        return self.directory / "postgres.password"
-
-    def password(self) -> str:
-        """The generated password; empty before the first start."""
-        try:
-            return self.password_path.read_text("utf-8")
-        except OSError:
-            return ""
 
     def ask(self) -> Answer | Silence:
         """`SHOW data_directory`, asked of the server; and whether our database is there."""

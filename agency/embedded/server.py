@@ -89,6 +89,18 @@ class PrivateServer(abc.ABC):
         """The file with pid, start time and data directory."""
         return self.directory / f"{self.program}.json"
 
+    @property
+    def password_path(self) -> Path:
+        """The file with the generated password."""
+        return self.directory / f"{self.data_directory.name}.password"
+
+    def password(self) -> str:
+        """The generated password; empty before the first start."""
+        try:
+            return self.password_path.read_text("utf-8")
+        except OSError:
+            return ""
+
     def recorded(self) -> ServerRecord | None:
         """What the file says, believed only as far as a live process bears it out."""
         record = read_record(self.record_path)

@@ -32,21 +32,9 @@ class ValkeyServer(PrivateServer):
         return self.directory / "valkey"
 
     @property
-    def password_path(self) -> Path:
-        """The file with the generated password."""
-        return self.directory / "valkey.password"
-
-    @property
     def port_path(self) -> Path:
         """The file with the last port: a restarted server keeps it, so that running workers find it again."""
         return self.directory / "valkey.port"
-
-    def password(self) -> str:
-        """The generated password; empty before the first start."""
-        try:
-            return self.password_path.read_text("utf-8")
-        except OSError:
-            return ""
 
     def ask(self) -> Answer | Silence:
         """`CONFIG GET dir port` and the process id, asked through the private unix socket."""

@@ -4,11 +4,10 @@ from typing import ClassVar
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.columns import state_column
 from agency.admin.words import Tone
-from messaging.admin.words import labels
 from messaging.models import Consent
 from messaging.selectors.visible import visible_consents
 from messaging.states import ConsentState
@@ -23,6 +22,7 @@ class ConsentAdmin(RecordAdmin):
     visible_to = staticmethod(visible_consents)
     list_select_related = ("contact__client",)
     list_display = ("contact", "client", "channel", "state_label", "source", "recorded_at")
+    state_label = state_column(TONES)
     list_filter = ("channel", "state")
     fields = ("contact", "client", "channel", "state", "source", "proof", "recorded_at", "history")
     readonly_fields = ("client",)
@@ -33,11 +33,6 @@ class ConsentAdmin(RecordAdmin):
         "proof": PERSONAL,
         "history": PERSONAL,
     }
-
-    @display(description=_("state"), ordering="state", label=labels(TONES))
-    def state_label(self, consent: Consent) -> tuple[int, str]:
-        """The state, coloured by meaning."""
-        return consent.state, consent.get_state_display()
 
     @admin.display(description=_("client"))
     def client(self, consent: Consent) -> str:

@@ -6,10 +6,10 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from agency.admin.base import RecordAdmin
-from messaging.admin.words import RECIPIENT_TONES, labels
+from agency.admin.columns import state_column
+from messaging.admin.words import RECIPIENT_TONES
 from messaging.models import DeliveryEvent
 from messaging.selectors.visible import visible_delivery_events
 
@@ -21,6 +21,7 @@ class DeliveryEventAdmin(RecordAdmin):
     visible_to = staticmethod(visible_delivery_events)
     list_select_related = ()
     list_display = ("occurred_at", "state_label", "code", "message", "provider_event_id", "received_on")
+    state_label = state_column(RECIPIENT_TONES, ordering=None)
     list_filter = ("received_on",)
     fields = (
         "occurred_at",
@@ -34,11 +35,6 @@ class DeliveryEventAdmin(RecordAdmin):
         "received_on",
     )
     readonly_fields = ("message",)
-
-    @display(description=_("state"), label=labels(RECIPIENT_TONES))
-    def state_label(self, event: DeliveryEvent) -> tuple[int, str]:
-        """The state, coloured by meaning."""
-        return event.state, event.get_state_display()
 
     @admin.display(description=_("recipient"))
     def message(self, event: DeliveryEvent) -> Any:

@@ -14,12 +14,12 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from agency.admin.asked import actor_of, signed_in
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.admin.buttons import ButtonForm, OperationButton
+from agency.admin.columns import state_column
 from agency.admin.downloads import csv_response
 from agency.admin.forms import records_field
 from agency.admin.words import number
@@ -31,7 +31,6 @@ from agency.rules.roles import IMPORT_CONTACTS
 from agency.selectors.access import visible_clients
 from messaging.admin.import_page import columns_context, live_context, look_at, preview_context, result_context
 from messaging.admin.import_words import TONES, mapping_from
-from messaging.admin.words import labels
 from messaging.imports.rows import UnreadableFile
 from messaging.models import ContactImport
 from messaging.operations.import_drafts import discard_import, receive_file, start_import
@@ -85,6 +84,7 @@ class ContactImportAdmin(RecordAdmin):
         "created_by",
         "uploaded",
     )
+    state_label = state_column(TONES)
     list_filter = ("client", "state", "dry_run")
     buttons = (
         OperationButton(
@@ -100,11 +100,6 @@ class ContactImportAdmin(RecordAdmin):
     )
 
     # The list ---------------------------------------------------------------------------------------------------------
-    @display(description=gettext_lazy("state"), ordering="state", label=labels(TONES))
-    def state_label(self, record: ContactImport) -> tuple[str, str]:
-        """The state, coloured by meaning."""
-        return record.state, record.get_state_display()
-
     @admin.display(description=gettext_lazy("rows"))
     def rows_read(self, record: ContactImport) -> str:
         """Rows of the file; a dry run is marked, because it wrote nothing."""

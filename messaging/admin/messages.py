@@ -13,8 +13,9 @@ from unfold.decorators import display
 
 from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
+from agency.admin.columns import labels
 from agency.admin.lists import RecordList
-from messaging.admin.words import RECIPIENT_TONES, labels, reason_sentence
+from messaging.admin.words import RECIPIENT_TONES, reason_sentence
 from messaging.models import Message, Recipient
 from messaging.selectors.visible import visible_messages
 

@@ -10,17 +10,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.decorators import display
 
 from agency.admin.asked import key_of
 from agency.admin.buttons import OperationButton, calls
+from agency.admin.columns import state_column
 from agency.admin.forms import OptionalWhyForm
 from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, number, percent
 from agency.kit.actor import Actor
 from agency.rules.roles import OPERATE_ENGINE, RUN_CAMPAIGNS
 from messaging.admin.run_buttons import pause_button, resume_button
-from messaging.admin.words import ACTION_WORDS, JOB_TONES, RECIPIENT_TONES, SENDER_TONES, labels
+from messaging.admin.words import ACTION_WORDS, JOB_TONES, RECIPIENT_TONES, SENDER_TONES
 from messaging.kit.owners import owners_of
 from messaging.models import Sender, SendJob
 from messaging.operations.jobs import cancel_job, pause_job, resume_job
@@ -118,6 +118,7 @@ class SendJobAdmin(PageAdmin):
     visible_to = staticmethod(visible_jobs)
     list_select_related = ("client", "template_version__template")
     list_display = ("title", "client", "channel", "state_label", "template", "priority", "created_at", "finished_at")
+    state_label = state_column(JOB_TONES)
     list_filter = ("client", "kind", "channel", "state")
     search_help_text = gettext_lazy("Number of a job")
     page_template = "messaging/send_job.html"
@@ -146,11 +147,6 @@ class SendJobAdmin(PageAdmin):
     def title(self, job: SendJob) -> str:
         """Kind and number."""
         return str(job)
-
-    @display(description=gettext_lazy("state"), ordering="state", label=labels(JOB_TONES))
-    def state_label(self, job: SendJob) -> tuple[int, str]:
-        """The state, coloured by meaning."""
-        return job.state, job.get_state_display()
 
     @admin.display(description=gettext_lazy("template"))
     def template(self, job: SendJob) -> str:

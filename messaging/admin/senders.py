@@ -9,17 +9,17 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from agency.admin.buttons import OperationButton, calls, in_state
+from agency.admin.columns import state_column
 from agency.admin.forms import OptionalWhyForm
 from agency.admin.lists import RecordList
 from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
 from messaging.admin.sender_form import LimitsForm, SenderForm, WhyForm, limits_from
 from messaging.admin.sender_page import day_sentence, now_sentence, sender_context
-from messaging.admin.words import ACTION_WORDS, SENDER_TONES, labels
+from messaging.admin.words import ACTION_WORDS, SENDER_TONES
 from messaging.limits.limiter import LimiterUnavailable
 from messaging.models import Sender
 from messaging.operations.senders import (
@@ -78,6 +78,7 @@ class SenderAdmin(PageAdmin):
     visible_to = staticmethod(visible_senders)
     list_select_related = ("client", "connection")
     list_display = ("name", "client", "channel", "state_label", "may_send", "sent", "quality", "state_why")
+    state_label = state_column(SENDER_TONES)
     list_filter = ("client", "channel", "state")
     search_help_text = gettext_lazy("Beginning of a name, or a whole address")
     form = SenderForm
@@ -132,11 +133,6 @@ class SenderAdmin(PageAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RecordList]:
         return SenderList
-
-    @display(description=gettext_lazy("state"), ordering="state", label=labels(SENDER_TONES))
-    def state_label(self, sender: Sender) -> tuple[str, str]:
-        """The state, coloured by meaning."""
-        return sender.state, sender.get_state_display()
 
     @admin.display(description=gettext_lazy("may send now"))
     def may_send(self, sender: Sender) -> str:

@@ -9,11 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from agency.admin.base import PERSONAL
 from agency.admin.buttons import OperationButton, calls, in_state
+from agency.admin.columns import state_column
 from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
 from messaging.admin.sender_form import WhyForm
@@ -25,7 +25,7 @@ from messaging.admin.template_preview import (
     preview_of,
     version_lines,
 )
-from messaging.admin.words import ACTION_WORDS, TEMPLATE_TONES, labels
+from messaging.admin.words import ACTION_WORDS, TEMPLATE_TONES
 from messaging.models import Template
 from messaging.operations.templates import (
     add_template_version,
@@ -63,6 +63,7 @@ class TemplateAdmin(PageAdmin):
     visible_to = staticmethod(visible_templates)
     list_select_related = ("client", "current")
     list_display = ("name", "client", "channel", "language", "state_label", "version", "begins")
+    state_label = state_column(TEMPLATE_TONES)
     list_filter = ("client", "channel", "state")
     search_help_text = gettext_lazy("Beginning of a name")
     form = TemplateForm
@@ -113,11 +114,6 @@ class TemplateAdmin(PageAdmin):
     def search(self, text: str) -> models.Q:
         """The beginning of a name."""
         return models.Q(name__istartswith=text)
-
-    @display(description=gettext_lazy("state"), ordering="state", label=labels(TEMPLATE_TONES))
-    def state_label(self, template: Template) -> tuple[str, str]:
-        """The state, coloured by meaning."""
-        return template.state, template.get_state_display()
 
     @admin.display(description=gettext_lazy("version"))
     def version(self, template: Template) -> str:

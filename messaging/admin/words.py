@@ -1,7 +1,6 @@
 """Sending in words: states with their colour, and for each message that did not go out the reason, for people who did not build this."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -58,13 +57,6 @@ CHECK_TONES: Mapping[str, Tone] = {
     MailCheckState.FAIL: BROKEN,
     MailCheckState.UNKNOWN: LOOK,
 }
-_LABELS: Mapping[str, str] = {"done": "success", "moving": "info", "look": "warning", "broken": "danger"}
-
-
-def labels(tones: Mapping[Any, Tone]) -> dict[Any, str | None]:
-    """The same colours as Unfold's lists name them."""
-    return {state: _LABELS.get(tone.name) for state, tone in tones.items()}
-
 
 REASONS: Mapping[int, str | Promise] = {
     Reason.OPTED_OUT: gettext_lazy("The person has asked for no more messages on this channel."),

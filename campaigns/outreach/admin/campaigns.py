@@ -7,25 +7,20 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from agency.admin.asked import key_of
+from agency.admin.columns import state_column
 from agency.admin.pages import PageAdmin
 from agency.kit.actor import Actor
 from campaigns.outreach.admin.campaign_buttons import CAMPAIGN_BUTTONS
 from campaigns.outreach.admin.campaign_form import CampaignForm, order_from
 from campaigns.outreach.admin.campaign_page import campaign_context
+from campaigns.outreach.admin.words import TONES
 from campaigns.outreach.models import Campaign
 from campaigns.outreach.operations.campaigns import change_campaign, create_campaign
 from campaigns.outreach.selectors.visible import visible_campaigns
 from campaigns.outreach.states import CampaignState
 
-STATE_LABELS: Mapping[str, str] = {
-    **dict.fromkeys(CampaignState, "default"),
-    CampaignState.RUNNING: "info",
-    CampaignState.COMPLETED: "success",
-    CampaignState.PAUSED: "warning",
-}
 EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
 
@@ -36,6 +31,7 @@ class CampaignAdmin(PageAdmin):
     visible_to = staticmethod(visible_campaigns)
     list_select_related = ("client", "segment", "template")
     list_display = ("name", "client", "state_label", "segment_name", "template", "next_run_at", "created_at")
+    state_label = state_column(TONES)
     list_filter = ("client", "state", "channel")
     search_help_text = _("Beginning of a name, or a number")
     form = CampaignForm
@@ -70,11 +66,6 @@ class CampaignAdmin(PageAdmin):
         found = models.Q(name__istartswith=text)
         key = key_of(text)
         return found if key is None else found | models.Q(pk=key)
-
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, campaign: Campaign) -> tuple[str, str]:
-        """The state, coloured by meaning."""
-        return campaign.state, campaign.get_state_display()
 
     @admin.display(description=_("audience"))
     def segment_name(self, campaign: Campaign) -> str:

@@ -1,6 +1,5 @@
 """Runs: how each went, its people with the reason for each non-send, and the file of them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -9,10 +8,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from agency.admin.asked import actor_of, numbers_in
 from agency.admin.base import PERSONAL
+from agency.admin.columns import state_column
 from agency.admin.downloads import csv_response
 from agency.admin.pages import PageAdmin
 from agency.admin.words import Tone, duration, number
@@ -27,14 +26,6 @@ from campaigns.outreach.selectors.visible import visible_executions
 from campaigns.outreach.states import ExecutionState
 from messaging.states import Reason, RecipientState
 
-STATE_LABELS: Mapping[str, str] = {
-    **dict.fromkeys(ExecutionState, "default"),
-    ExecutionState.RUNNING: "info",
-    ExecutionState.PREPARING: "info",
-    ExecutionState.COMPLETED: "success",
-    ExecutionState.PAUSED: "warning",
-    ExecutionState.FAILED: "danger",
-}
 MAX_ATTRIBUTES = 20
 
 
@@ -45,13 +36,9 @@ class ExecutionAdmin(PageAdmin):
     visible_to = staticmethod(visible_executions)
     list_select_related = ("campaign__client",)
     list_display = ("campaign", "number", "client", "state_label", "targeted", "started_at", "finished_at")
+    state_label = state_column(TONES)
     list_filter = ("state",)
     page_template = "outreach/execution.html"
-
-    @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def state_label(self, execution: Execution) -> tuple[str, str]:
-        """The state, coloured by meaning."""
-        return execution.state, execution.get_state_display()
 
     @admin.display(description=_("client"))
     def client(self, execution: Execution) -> str:
