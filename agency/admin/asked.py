@@ -36,3 +36,19 @@ def numbers_in(request: HttpRequest, name: str, known: Sequence[int]) -> tuple[i
     """The values of a query parameter that are among the known numbers, each once."""
     asked = (int(value) for value in request.GET.getlist(name) if value.isdecimal() and len(value) < 4)
     return tuple(value for value in dict.fromkeys(asked) if value in known)
+
+
+def position_in(request: HttpRequest) -> tuple[int, int]:
+    """Behind which row of two keys a page begins, as `page_after` wrote it; (0, 0), the beginning, for anything else."""
+    first, _dot, second = request.GET.get("after", "").partition(".")
+    keys = key_of(first), key_of(second) if len(second) < 5 else None
+    return (0, 0) if keys[0] is None or keys[1] is None else (keys[0], keys[1])
+
+
+def page_after(request: HttpRequest, position: tuple[int, int] | None) -> str:
+    """The address, within the page, of the same list behind a row; its beginning for None."""
+    query = request.GET.copy()
+    query.pop("after", None)
+    if position is not None:
+        query["after"] = ".".join(map(str, position))
+    return f"?{query.urlencode()}"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -13,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agency.admin.asked import key_in, numbers_in
+from agency.admin.asked import key_in, numbers_in, page_after, position_in
 from agency.admin.base import PERSONAL
 from agency.admin.buttons import OperationButton
 from agency.admin.forms import OptionalWhyForm
@@ -117,7 +116,7 @@ class RecipientAdmin(PageAdmin):
         chosen = RecipientFilter(
             states=numbers_in(request, "state", RecipientState.values),
             reasons=numbers_in(request, "reason", Reason.values),
-            after=_position(request),
+            after=position_in(request),
         )
         job = _of(visible_jobs(request.user), key_in(request, "job"), "job" in request.GET)
         person = _of(visible_contacts(request.user), key_in(request, "contact"), "contact" in request.GET)
@@ -134,8 +133,8 @@ class RecipientAdmin(PageAdmin):
             context |= {
                 "lines": [shown(line, clear=clear) for line in page.lines],
                 "searching": page.searching,
-                "next_url": _following(request, page.following),
-                "first_url": _following(request, None, first=True) if chosen.after != (0, 0) else "",
+                "next_url": page_after(request, page.following) if page.following else "",
+                "first_url": page_after(request, None) if chosen.after != (0, 0) else "",
             }
         context |= {
             "job": job,
@@ -188,29 +187,6 @@ def _name(person: Contact | None, *, clear: bool) -> str:
     if person is None:
         return ""
     return str(person) if clear else str(masked(str(person)))
-
-
-def _position(request: HttpRequest) -> tuple[int, int]:
-    first, _dot, second = request.GET.get("after", "").partition(".")
-    if (
-        first.isascii()
-        and first.isdecimal()
-        and len(first) < 19
-        and second.isascii()
-        and second.isdecimal()
-        and len(second) < 5
-    ):
-        return int(first), int(second)
-    return 0, 0
-
-
-def _following(request: HttpRequest, key: tuple[int, int] | None, *, first: bool = False) -> str:
-    if key is None and not first:
-        return ""
-    query = [(name, value) for name, values in request.GET.lists() if name != "after" for value in values]
-    if key is not None:
-        query.append(("after", f"{key[0]}.{key[1]}"))
-    return f"?{urlencode(query)}"
 
 
 def _words(recipient: Recipient) -> Rendered | None:

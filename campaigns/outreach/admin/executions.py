@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from agency.admin.asked import actor_of, numbers_in
+from agency.admin.asked import actor_of, numbers_in, page_after, position_in
 from agency.admin.base import PERSONAL
 from agency.admin.columns import state_column
 from agency.admin.downloads import csv_response
@@ -88,14 +88,12 @@ class ExecutionAdmin(PageAdmin):
         chosen = PeopleFilter(
             states=numbers_in(request, "state", RecipientState.values),
             reasons=numbers_in(request, "reason", Reason.values),
-            after=_position(request.GET.get("after", "")),
+            after=position_in(request),
         )
         rows = people_page(execution.job_id, chosen)
         if not request.user.has_perm(PERSONAL):
             for row in rows:
                 row.name, row.address = masked(row.name), masked(row.address)
-        query = request.GET.copy()
-        query["after"] = f"{rows[-1].contact_id}.{rows[-1].step}" if rows else ""
         return self.show(
             request,
             "outreach/people.html",
@@ -103,8 +101,8 @@ class ExecutionAdmin(PageAdmin):
             **self._around(request, execution),
             rows=rows,
             see_contacts=request.user.has_perm("messaging.view_contact"),
-            next_url=f"?{query.urlencode()}" if len(rows) == PAGE else "",
-            first_url="" if chosen.after == (0, 0) else f"?{_without(request, 'after')}",
+            next_url=page_after(request, (rows[-1].contact_id, rows[-1].step)) if len(rows) == PAGE else "",
+            first_url="" if chosen.after == (0, 0) else page_after(request, None),
             chosen=[
                 *(RecipientState(state).label for state in chosen.states),
                 *(Reason(reason).label for reason in chosen.reasons),
@@ -126,16 +124,3 @@ class ExecutionAdmin(PageAdmin):
         )
         pieces = recipients_csv(execution, wanted[:MAX_ATTRIBUTES])
         return csv_response(request, pieces, f"campaign-{execution.campaign_id}-{execution.number}.csv")
-
-
-def _position(text: str) -> tuple[int, int]:
-    """`contact.step` as the last row of the page before wrote it; from the beginning for anything else."""
-    contact, _dot, step = text.partition(".")
-    known = contact.isdecimal() and len(contact) < 19 and step.isdecimal() and len(step) < 6
-    return (int(contact), int(step)) if known else (0, 0)
-
-
-def _without(request: HttpRequest, name: str) -> str:
-    query = request.GET.copy()
-    query.pop(name, None)
-    return str(query.urlencode())
