@@ -166,6 +166,11 @@ class WebhookDoor:
             request = _request(scope, await _read_body(scope, receive))
             webhook.verify(request, connection)
             _check_text(request)
+            if hasattr(webhook, "answer_challenge"):
+                # Some services ask once, signed, whether this address is ours; that is no event and is not stored.
+                challenge = cast(bytes | None, webhook.answer_challenge(request, connection))
+                if challenge is not None:
+                    return challenge
             await self._store(request, connection, webhook.event_id(request))
         except BadSignature as error:
             self._complain(connection, str(error))

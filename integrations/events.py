@@ -5,7 +5,8 @@ in a `ReceivedEvent` and passes whole batches to the receivers registered in `in
 """
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from integrations.errors import SuppressReason
@@ -56,7 +57,22 @@ class ConnectionEvent:
     reason: str = ""  # the provider's short code, e.g. "401" for a phone that logged out
 
 
-InboundFact = MessageEvent | ConnectionEvent
+@dataclass(frozen=True, slots=True)
+class ServiceEvent:
+    """Something happened at a service that carries no messages: an ad was rejected, a page changed, a button was pressed.
+
+    `kind` is "<service>.<what>" in our words, `subject` the service's id of what it is about, `facts` the few values that
+    whoever acts on it needs: never the whole payload, which stays with the inbound event.
+    """
+
+    kind: str
+    occurred_at: datetime
+    provider_event_id: str
+    subject: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+InboundFact = MessageEvent | ConnectionEvent | ServiceEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +97,15 @@ class ReceivedConnectionEvent:
     event: ConnectionEvent
 
 
-ReceivedFact = ReceivedEvent | ReceivedConnectionEvent
+@dataclass(frozen=True, slots=True)
+class ReceivedServiceEvent:
+    """A `ServiceEvent` with where it came from."""
+
+    inbound_event_id: int
+    received_at: datetime
+    service: str
+    connection_id: int
+    event: ServiceEvent
+
+
+ReceivedFact = ReceivedEvent | ReceivedConnectionEvent | ReceivedServiceEvent

@@ -13,16 +13,25 @@ from integrations.calling.policy import CallPolicy, Operation
 Text = str | Promise  # source strings are English and translated when shown
 
 
-class Category(enum.Enum):
-    """Where a service stands in lists; the value is its title."""
+class Category(enum.StrEnum):
+    """Where a service stands in lists; `CATEGORY_TITLES` has the words."""
 
-    MESSAGES = _("Messages")
-    ADS = _("Ads")
-    DOCUMENTS = _("Documents and team")
-    MODELS = _("Language models")
-    SEARCH = _("Search")
-    STORAGE = _("Files")
+    MESSAGES = "messages"
+    ADS = "ads"
+    DOCUMENTS = "documents"
+    MODELS = "models"
+    SEARCH = "search"
+    STORAGE = "storage"
 
+
+CATEGORY_TITLES: Mapping[Category, Text] = {
+    Category.MESSAGES: _("Messages"),
+    Category.ADS: _("Ads"),
+    Category.DOCUMENTS: _("Documents and team"),
+    Category.MODELS: _("Language models"),
+    Category.SEARCH: _("Search"),
+    Category.STORAGE: _("Files"),
+}
 
 CHECK_NAMES = (
     "timeout",

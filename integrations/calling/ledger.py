@@ -47,11 +47,14 @@ def present_purpose() -> str:
 
 
 def note(entry: CallEntry) -> None:
-    """Keep an entry; the batch is written when it is a second old or large enough, and no transaction is open."""
+    """Keep an entry; the main thread writes the batch when it is a second old or large enough, and no transaction is open.
+
+    Other threads only add: they would each keep a database connection open for it.
+    """
     with _lock:
         _entries.append(entry)
         due = len(_entries) >= KEEP_ENTRIES or time.monotonic() - _written_at >= KEEP_SECONDS
-    if due:
+    if due and threading.current_thread() is threading.main_thread():
         write_out()
 
 

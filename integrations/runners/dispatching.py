@@ -21,6 +21,8 @@ from integrations.events import (
     ReceivedConnectionEvent,
     ReceivedEvent,
     ReceivedFact,
+    ReceivedServiceEvent,
+    ServiceEvent,
 )
 from integrations.operations.inbound_events import (
     MAX_ATTEMPTS,
@@ -81,6 +83,8 @@ def _received(event: ClaimedEvent, fact: InboundFact) -> ReceivedFact:
         fact = replace(fact, occurred_at=event.received_at)
     if isinstance(fact, MessageEvent):
         return ReceivedEvent(event.id, event.received_at, event.service, event.connection_id, fact)
+    if isinstance(fact, ServiceEvent):
+        return ReceivedServiceEvent(event.id, event.received_at, event.service, event.connection_id, fact)
     return ReceivedConnectionEvent(event.id, event.received_at, event.service, event.connection_id, fact)
 
 

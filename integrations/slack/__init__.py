@@ -1,0 +1,1 @@
+"""Slack: messages to the team, with buttons."""
