@@ -34,7 +34,12 @@ class IntegrationsConfig(AppConfig):
             tick=True,
             description=gettext_noop("acts on webhooks whose nudge was lost"),
         )
-        register_check("sandbox", import_string("integrations.selectors.sandbox.check_sandbox"), title=_("Sandbox"))
+        register_check(
+            "sandbox",
+            import_string("integrations.selectors.sandbox.check_sandbox"),
+            title=_("Sandbox"),
+            needs=("database", "migrations"),
+        )
         declare_reference("integrations.InboundEvent", "connection_id", "integrations.Connection")
         declare_reference("integrations.ApiCall", "connection_id", "integrations.Connection")
         task_postrun.connect(_write_ledger, dispatch_uid="integrations.ledger")

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from agency.admin.actions import action_words
 from agency.admin.asked import key_of
 from agency.admin.base import PERSONAL, RecordAdmin
 from agency.models import AuditEntry, User
@@ -62,8 +63,10 @@ class AuditEntryAdmin(RecordAdmin):
 
     visible_to = staticmethod(visible_audit_entries)
     list_select_related = ("client",)
-    list_display = ("at", "actor", "action", "record", "client", "why")
+    list_display = ("at", "actor", "done", "record", "client", "why")
     list_filter = ("client", DoerFilter, PeriodFilter)
+    fields = ("at", "actor", "done", "record", "client", "before", "after", "why", "action")
+    readonly_fields = ("done", "record")
     masked_fields = {"before": PERSONAL, "after": PERSONAL}
     search_help_text = _("A record with its number, like “campaign 12”, or the whole e-mail address of who did it")
 
@@ -75,6 +78,11 @@ class AuditEntryAdmin(RecordAdmin):
             return models.Q(subject_type__in=record_labels(word.strip()) or [word], subject_id=key)
         people = User.objects.filter(models.Q(email=text.lower()) | models.Q(username=text))
         return models.Q(user_id__in=list(people.values_list("pk", flat=True)))
+
+    @admin.display(description=_("action"))
+    def done(self, entry: AuditEntry) -> str:
+        """What was done, in words."""
+        return action_words(entry.action)
 
     @admin.display(description=_("record"), ordering="subject_type")
     def record(self, entry: AuditEntry) -> str:

@@ -51,6 +51,11 @@ def moment(value: dt.datetime) -> str:
     return str(date_format(local, "SHORT_DATETIME_FORMAT"))
 
 
+def sentence(said: str) -> str:
+    """With one full stop: a time such as “4 p.m.” brings its own."""
+    return f"{said.rstrip('.')}."
+
+
 def duration(seconds: float) -> str:
     """About how long, in the largest fitting unit."""
     if seconds < 90:

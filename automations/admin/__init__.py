@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
+from automations.admin import actions as actions
 from automations.admin import home as home
 from automations.admin.schedules import ScheduleAdmin
 from automations.admin.slots import BeatLeaseAdmin, SlotAdmin

@@ -1,5 +1,6 @@
 """Messaging in the admin. Each module registers its records; it is imported here, one line each."""
 
+from messaging.admin import actions as actions
 from messaging.admin import consents as consents
 from messaging.admin import contacts as contacts
 from messaging.admin import dead_letters as dead_letters

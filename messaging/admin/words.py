@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agency.admin.words import Tone, moment
+from agency.admin.words import Tone, moment, sentence
 from messaging.models import Recipient
 from messaging.states import (
     JobState,
@@ -100,7 +100,8 @@ def _pending_sentence(recipient: Recipient) -> str:
     when = {"when": moment(recipient.not_before)}
     if recipient.attempt and recipient.code:
         failed = _("The last attempt failed.")
-        return f"{failed} " + (_("Tried again at %(when)s.") % when if later else _("Tried again at its next turn."))
+        again = _("Tried again at %(when)s.") % when if later else _("Tried again at its next turn.")
+        return f"{failed} {sentence(again)}"
     if later:
         return _("Waits until %(when)s, for a limit or the sending hours.") % when
     return _("Waits for its turn.")

@@ -67,13 +67,17 @@ def suppress_address(
     """Never write to this address of the client's channel again; what is queued for it is skipped at once.
 
     A WhatsApp person without a visible phone is named by the user id. Raises InvalidInput for what is no address.
-    An address that is suppressed already stays as it is.
+    An address that is suppressed already keeps its reason, unless the person now asks to stop; what a person says anew is written down.
     """
     is_id = channel is ChannelKind.WHATSAPP and Contact.objects.filter(client=client, whatsapp_id=address).exists()
     normal = address if is_id else normal_address(channel, address, client.country)
-    if suppress_addresses(
+    before = Suppression.objects.filter(client=client, channel=channel, address=normal).values_list("reason", flat=True)
+    said_before = before.first()
+    suppress_addresses(
         client_id=client.pk, channel=channel, addresses=[(normal, reason.value)], source=actor.label[:200]
-    ):
+    )
+    suppression = Suppression.objects.get(client=client, channel=channel, address=normal)
+    if said_before != reason:
         owners = Contact.objects.filter(Q(phone=normal) | Q(email=normal) | Q(whatsapp_id=normal), client=client)
         why_skipped = Reason.OPTED_OUT if reason is SuppressionReason.OPTED_OUT else Reason.SUPPRESSED
         skip_open_recipients(
@@ -82,17 +86,16 @@ def suppress_address(
             reason=why_skipped,
             channel=stopped_on(channel, reason),
         )
-        suppression = Suppression.objects.get(client=client, channel=channel, address=normal)
         record_audit(
             actor=actor,
             action="suppress_address",
             subject=suppression,
             client=client,
-            after={"channel": channel.value, "address": normal, "reason": reason.value},
+            before={"reason": said_before} if said_before else {},
+            after={"channel": channel.value, "address": normal, "reason": suppression.reason, "asked": reason.value},
             why=why,
         )
-        return suppression
-    return Suppression.objects.get(client=client, channel=channel, address=normal)
+    return suppression
 
 
 @transaction.atomic

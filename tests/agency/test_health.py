@@ -95,6 +95,7 @@ def test_a_server_that_does_not_answer_is_named_once(settings: Any, monkeypatch:
         "schedules",
         "references",
         "freeze",
+        "sandbox",
     }
     assert found["clock"] == Finding(Health.FAILED, "not looked at without database, redis")
 

@@ -6,6 +6,7 @@ from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.models import AuditEntry, Client
 from messaging.models import Consent, Contact, Suppression, Tag
+from messaging.operations.addresses import suppress_addresses
 from messaging.operations.contact_entry import EntryOutcome, PersonGiven, upsert_contacts
 from messaging.operations.contacts import (
     erase_contact,
@@ -104,6 +105,34 @@ def test_tags(client_: Client) -> None:
     assert not Contact.objects.exclude(tags=[]).exists()
     with pytest.raises(InvalidInput):
         tag_contacts(client=client_, contact_ids=ids, tag="x" * 61, actor=ACTOR)
+
+
+def test_what_a_person_says_of_a_suppressed_address_is_written_down(client_: Client) -> None:
+    suppress_addresses(
+        client_id=client_.pk, channel=ChannelKind.EMAIL, addresses=[("ana@exemplo.com.br", "hard_bounce")]
+    )
+
+    def say(reason: SuppressionReason) -> str:
+        kept = suppress_address(
+            client=client_,
+            channel=ChannelKind.EMAIL,
+            address="ana@exemplo.com.br",
+            reason=reason,
+            actor=ACTOR,
+            why="by phone",
+        )
+        return str(kept.reason)
+
+    assert [say(SuppressionReason.MANUAL), say(SuppressionReason.OPTED_OUT), say(SuppressionReason.OPTED_OUT)] == [
+        "hard_bounce",  # a lifted bounce would still be one
+        "opted_out",
+        "opted_out",
+    ]
+    entries = AuditEntry.objects.filter(action="suppress_address").order_by("pk")
+    assert [(entry.before["reason"], entry.after["asked"], entry.after["reason"], entry.why) for entry in entries] == [
+        ("hard_bounce", "manual", "hard_bounce", "by phone"),
+        ("hard_bounce", "opted_out", "opted_out", "by phone"),
+    ]
 
 
 def test_suppression_and_its_lifting(client_: Client) -> None:

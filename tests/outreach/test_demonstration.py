@@ -24,9 +24,9 @@ def test_a_second_run_makes_nothing_again() -> None:
     assert first == second
     made = AuditEntry.objects.filter(actor="system:demo")
     assert dict(made.values_list("action", "actor")) == {
-        "client.create": "system:demo",
-        "sender.create": "system:demo",
-        "template.create": "system:demo",
+        "create_client": "system:demo",
+        "create_sender": "system:demo",
+        "create_template": "system:demo",
     }
     assert made.count() == 1 + len(NUMBERS) + 1
 

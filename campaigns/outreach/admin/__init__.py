@@ -1,5 +1,5 @@
 """Campaigns in the admin."""
 
-from campaigns.outreach.admin import campaigns, executions, home, segments
+from campaigns.outreach.admin import actions, campaigns, executions, home, segments
 
-__all__ = ["campaigns", "executions", "home", "segments"]
+__all__ = ["actions", "campaigns", "executions", "home", "segments"]

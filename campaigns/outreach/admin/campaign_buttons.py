@@ -11,7 +11,7 @@ from unfold.enums import ActionVariant
 
 from agency.admin.buttons import ButtonForm, OperationButton, calls, in_state
 from agency.admin.forms import OptionalWhyForm, begin_with
-from agency.admin.words import moment, money, number
+from agency.admin.words import moment, money, number, sentence
 from agency.kit.actor import Actor
 from agency.rules.roles import RUN_CAMPAIGNS
 from campaigns.outreach.models import Campaign
@@ -92,12 +92,7 @@ def start_warning(campaign: Campaign) -> str:
         said += _(", about %(cost)s by list prices") % {"cost": cost}
     if found.course.finish_at is not None:
         said += _(", done by %(finish)s") % {"finish": moment(found.course.finish_at)}
-    return _sentence(said)
-
-
-def _sentence(said: str) -> str:
-    """With one full stop: a time such as “4 p.m.” brings its own."""
-    return said if said.endswith(".") else f"{said}."
+    return sentence(said)
 
 
 def _left_warning(campaign: Campaign) -> str:
@@ -123,7 +118,7 @@ def _resume_warning(campaign: Campaign) -> str:
     finish = rest_forecast(execution, waiting, sent_curve(execution), timezone.now()).finish_at
     if finish is not None:
         said += _(", done by %(finish)s") % {"finish": moment(finish)}
-    return _sentence(said)
+    return sentence(said)
 
 
 def _schedule_warning(campaign: Campaign) -> str:
@@ -131,7 +126,7 @@ def _schedule_warning(campaign: Campaign) -> str:
     said = _("If it started now it would write to %(people)s people") % {"people": number(found.audience.number)}
     if cost := money(found.cost):
         said += _(", about %(cost)s by list prices") % {"cost": cost}
-    return _sentence(said) + " " + _("The audience is chosen when it starts.")
+    return sentence(said) + " " + _("The audience is chosen when it starts.")
 
 
 def _pause_warning(campaign: Campaign) -> str:
@@ -148,7 +143,8 @@ def _schedule(actor: Actor, campaign: Campaign, answers: Mapping[str, Any]) -> s
         ends_at=answers["ends_at"],
         actor=actor,
     )
-    return _("Scheduled; it starts at %(moment)s.") % {"moment": moment(changed.next_run_at or answers["starts_at"])}
+    starts = moment(changed.next_run_at or answers["starts_at"])
+    return sentence(_("Scheduled; it starts at %(moment)s.") % {"moment": starts})
 
 
 def _may_cancel(campaign: Campaign) -> bool:

@@ -28,7 +28,7 @@ def ensure_demo_client(*, actor: Actor, slug: str, name: str) -> tuple[Client, b
     """(the client of that slug, whether it was made now)."""
     client, made = Client.objects.get_or_create(slug=slug, defaults={"name": name})
     if made:
-        record_audit(actor=actor, action="client.create", subject=client, client=client, after={"slug": slug})
+        record_audit(actor=actor, action="create_client", subject=client, client=client, after={"slug": slug})
     return client, made
 
 
@@ -46,7 +46,7 @@ def ensure_demo_senders(
         )
         if made:
             after = {"address": address, "per_second": per_second}
-            record_audit(actor=actor, action="sender.create", subject=sender, client=client, after=after)
+            record_audit(actor=actor, action="create_sender", subject=sender, client=client, after=after)
         senders.append(sender)
     return tuple(senders)
 
@@ -72,5 +72,5 @@ def ensure_demo_template(*, actor: Actor, client: Client, wording: Wording) -> T
             variables=[{"name": name, "fallback": text} for name, text in wording.fallbacks.items()],
         )
         template.save(update_fields=["current"])
-        record_audit(actor=actor, action="template.create", subject=template, client=client, after={"version": 1})
+        record_audit(actor=actor, action="create_template", subject=template, client=client, after={"version": 1})
     return template

@@ -1,0 +1,18 @@
+"""What integrations' actions are called in the audit log."""
+
+from django.utils.translation import gettext_lazy
+
+from agency.admin.actions import declare_actions
+
+declare_actions(
+    {
+        "check_connection": gettext_lazy("found a connection in another state"),
+        "create_connection": gettext_lazy("created a connection"),
+        "disable_connection": gettext_lazy("disabled a connection"),
+        "enable_connection": gettext_lazy("enabled a connection"),
+        "replay_failed_events": gettext_lazy("had failed inbound events read again"),
+        "replay_inbound_event": gettext_lazy("had an inbound event read again"),
+        "rotate_secrets": gettext_lazy("sealed secrets with the newest key"),
+        "update_connection": gettext_lazy("changed a connection"),
+    }
+)
