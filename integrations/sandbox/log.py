@@ -79,11 +79,17 @@ class AcceptanceLog:
             size += os.write(self._file, b"\n")
         self.size = size
 
-    def append(self, entry: Acceptance | Write) -> None:
+    def append(self, acceptance: Acceptance) -> None:
         """Write one line in one system call; the page cache outlives any process that is killed."""
-        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
-        if isinstance(entry, Write):
-            line = WRITE_MARK + line[1:]
+        self._append(orjson.dumps(acceptance, option=orjson.OPT_APPEND_NEWLINE))
+        self.last_number = acceptance.number
+
+    def append_write(self, write: Write) -> None:
+        """The same for what is no message."""
+        self._append(WRITE_MARK + orjson.dumps(write, option=orjson.OPT_APPEND_NEWLINE)[1:])
+        self.last_write = write.number
+
+    def _append(self, line: bytes) -> None:
         try:
             written = os.write(self._file, line)
             while written < len(line):
@@ -92,10 +98,6 @@ class AcceptanceLog:
             os.ftruncate(self._file, self.size)  # no half line: the disk may have room again for the next one
             raise
         self.size += len(line)
-        if isinstance(entry, Write):
-            self.last_write = entry.number
-        else:
-            self.last_number = entry.number
 
     def clear(self) -> None:
         """Empty the file; numbers go on."""

@@ -24,7 +24,6 @@ from .multipart import Part, parse_parts
 
 # A file of 64 MB, with room for what a form or an envelope puts around it.
 MAX_BODY_BYTES = 65 * 1024 * 1024
-JOIN_BELOW_BYTES = 64 * 1024
 BODILESS = frozenset({204, 304})
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -96,22 +95,16 @@ class Response:
     cut_at: int | None = None
 
     def encode(self, keep_alive: bool, *, head_only: bool = False) -> bytes:
-        """The bytes on the wire; `head_only` for an answer to HEAD."""
-        body = b"" if head_only else self.body
-        return b"".join((self.head(keep_alive), body))
-
-    def head(self, keep_alive: bool) -> bytes:
-        """Everything before the body."""
-        extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
+        """The bytes on the wire; `head_only` for everything before the body, as an answer to HEAD."""
+        extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers) if self.headers else ""
         connection = "" if keep_alive else "connection: close\r\n"
         if self.status in BODILESS:
             head = f"{extra}{connection}\r\n"
-        elif self.content_type:
-            head = f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n{extra}{connection}\r\n"
         else:
-            head = f"content-length: {len(self.body)}\r\n{extra}{connection}\r\n"
+            kind = f"content-type: {self.content_type}\r\n" if self.content_type else ""
+            head = f"{kind}content-length: {len(self.body)}\r\n{extra}{connection}\r\n"
         line = _STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} \r\n".encode()
-        return b"".join((line, _BANNER, head.encode("latin-1", "replace")))
+        return b"".join((line, _BANNER, head.encode("latin-1", "replace"), b"" if head_only else self.body))
 
 
 def json_response(status: int, content: Any, headers: tuple[tuple[str, str], ...] = ()) -> Response:
@@ -246,11 +239,7 @@ class HttpConnection(asyncio.Protocol):
         if response.cut_at is not None:
             self._send_part(transport, response, response.cut_at)
             return
-        if len(response.body) < JOIN_BELOW_BYTES:
-            transport.write(response.encode(self._keep_alive, head_only=self._head_only))
-        else:
-            transport.write(response.head(self._keep_alive))
-            transport.write(b"" if self._head_only else response.body)
+        transport.write(response.encode(self._keep_alive, head_only=self._head_only))
         self._busy = False
         if not self._keep_alive:
             transport.close()
@@ -265,7 +254,7 @@ class HttpConnection(asyncio.Protocol):
     def _send_part(self, transport: asyncio.Transport, response: Response, cut_at: int) -> None:
         """Send less than the head promises. An empty body is promised to be longer, so that something is missing too."""
         whole = response if response.body else replace(response, body=b"not sent")
-        transport.write(whole.head(self._keep_alive) + response.body[:cut_at])
+        transport.write(whole.encode(self._keep_alive, head_only=True) + response.body[:cut_at])
         self._waiting.clear()
         transport.close()
 

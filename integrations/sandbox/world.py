@@ -140,7 +140,7 @@ class World:
             digest=body_digest(content),
             text=content[:MAX_WRITE_TEXT].decode("utf-8", "replace"),
         )
-        self.log.append(write)
+        self.log.append_write(write)
         self.count(f"writes.{service.slug}.{operation}")
         self.recent_writes.append(write)
         return write

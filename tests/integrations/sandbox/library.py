@@ -54,7 +54,7 @@ class LibrarySandbox(Imitation):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._reader = Reader()
-        self._files: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = {}
 
     def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
         """See Imitation."""
@@ -79,10 +79,10 @@ class LibrarySandbox(Imitation):
                 self.world.record_write(self, account=self._reader.name, operation="remove", reference=arguments[0])
                 return Response(204)
             case "store":
-                self._files[arguments[1]] = request.body
+                self.files[arguments[1]] = request.body
                 return Response(200, content_type="", headers=(("etag", hashlib.md5(request.body).hexdigest()),))
             case "fetch":
-                found = self._files.get(arguments[1])
+                found = self.files.get(arguments[1])
                 return self.refusal("unknown") if found is None else Response(200, found, "application/octet-stream")
             case "answer":
                 return Response(int(arguments[0]), b"", headers=(("range", "bytes=0-41"), ("x-a", "1"), ("x-a", "2")))

@@ -217,7 +217,7 @@ def test_a_write_that_cannot_be_logged_did_not_happen(library: RunningLibrary, m
     def full(_: object) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr(library.imitation.world.log, "append", full)
+    monkeypatch.setattr(library.imitation.world.log, "append_write", full)
     assert add(library).status == 500
     monkeypatch.undo()
     assert library.control.writes() == []
