@@ -16,10 +16,13 @@ from messaging.operations import waves
 from messaging.states import Reason, RecipientState, WaveState
 from tests.faults.ground import Ground
 from tests.faults.poison import DEADLY_NAME, TASK
+from tests.faults.rows.beats import sent
 from tests.faults.rows.clock import forget_schedules, make_slots
 from tests.faults.table import Broken, fault
 from tests.faults.trial import Trial
 from tests.faults.waiting import wait_for
+
+DOUBLED = 300  # people of a job: two batches
 
 
 @fault(
@@ -35,7 +38,6 @@ def commit_before_publish(ground: Ground) -> float:
     quiet.start(announce=False)
     wait_for("a job without its nudge starts", 20, lambda: quiet.accepted() > 0)
     started = time.monotonic() - began
-    ground.settle(quiet)
 
     trial = ground.trial(1_000, start=False)
     ground.end("worker")
@@ -48,6 +50,7 @@ def commit_before_publish(ground: Ground) -> float:
     began = time.monotonic()
     wait_for("the sweep repairs it", 60, ground.alive(lambda: trial.accepted() > 0))
     took = time.monotonic() - began
+    ground.settle(quiet)
     ground.settle(trial)
     return max(started, took)
 
@@ -58,13 +61,14 @@ def queued_batches(ground: Ground, trial: Trial) -> list[str]:
     wave = _open_wave(trial)
     assert wave is not None
     with ground.redis() as client:
-        wait_for("its batches are queued", 30, lambda: _llen(client, "send") >= wave.batches)
-        found: Any = client.lrange("send", 0, -1)
-    return [raw for raw in found if json.loads(raw)["headers"]["task"] == "messaging.send_batch"]
+        wait_for("its batches are queued", 30, lambda: len(_of_wave(client, "send", wave.pk)) == wave.batches)
+        return _of_wave(client, "send", wave.pk)
 
 
-def _llen(client: Any, queue: str) -> int:
-    return int(client.llen(queue))
+def _of_wave(client: Any, queue: str, wave_id: int) -> list[str]:
+    """The raw messages of a wave in a queue: its batches, or the body of its chord."""
+    found = client.lrange(queue, 0, -1)
+    return [raw for raw in found if json.loads(raw)["headers"]["argsrepr"].startswith(f"({wave_id},")]
 
 
 def _open_wave(trial: Trial) -> Wave | None:
@@ -78,47 +82,34 @@ def _open_wave(trial: Trial) -> Wave | None:
     seconds=30,
 )
 def duplicate_tasks(ground: Ground) -> float:
-    """Messages are changed in the queue while nobody reads it."""
-    twice = ground.trial(600, per_second=None, start=False)
+    """Three jobs whose waves lie in the queues; messages are doubled and taken away there while nobody reads them."""
     ground.end_senders()
-    twice.start()
-    raws = queued_batches(ground, twice)
-    wave = _open_wave(twice)
-    assert wave is not None
+    twice, part, body = (ground.trial(DOUBLED, per_second=None, start=False) for _ in range(3))
+    batches = []
+    for trial in (twice, part, body):
+        trial.start()
+        batches.append(queued_batches(ground, trial))
+    doubled, lost = _open_wave(twice), _open_wave(body)
+    assert doubled is not None and lost is not None
+    ground.end("worker")
     with ground.redis() as client:
-        client.lpush("send", *raws)
+        client.lpush("send", *batches[0])
+        client.lrem("send", 1, batches[1][0])
+        ground.start_senders()
+        wait_for("both were sent", 90, lambda: twice.accepted() == body.accepted() == DOUBLED)
+        for wave in (doubled, lost):
+            wait_for("the body is queued", 30, lambda wave=wave: bool(_of_wave(client, "critical", wave.pk)))  # type: ignore[misc]
+        client.lpush("critical", *_of_wave(client, "critical", doubled.pk))
+        for raw in _of_wave(client, "critical", lost.pk):
+            client.lrem("critical", 1, raw)
     for _ in range(2):
-        current_app.send_task("messaging.close_wave", args=(wave.pk,))
         current_app.send_task("messaging.dispatch_jobs")
         current_app.send_task("messaging.sweep_jobs")
-    ground.start_senders()
-    ground.settle(twice)
-
-    part = ground.trial(600, per_second=None, start=False)
-    ground.end_senders()
-    part.start()
-    raws = queued_batches(ground, part)
-    with ground.redis() as client:
-        client.lrem("send", 1, raws[0])
-    ground.start_senders()
-    first = _closed_after(ground, part)
-    ground.settle(part)
-
-    body = ground.trial(600, per_second=None, start=False)
-    ground.end_senders()
-    body.start()
-    queued_batches(ground, body)
-    ground.end("worker")
-    ground.start_senders()
-    wait_for("all was sent", 60, lambda: body.accepted() == 600)
-    with ground.redis() as client:
-        wait_for("the body is queued", 30, lambda: bool(_bodies(client)))
-        for raw in _bodies(client):
-            client.lrem("critical", 1, raw)
     ground.start_worker()
-    second = _closed_after(ground, body)
-    ground.settle(body)
-    return max(first, second)
+    took = max(_closed_after(ground, part), _closed_after(ground, body))
+    for trial in (twice, part, body):
+        ground.settle(trial)
+    return took
 
 
 def _closed_after(ground: Ground, trial: Trial) -> float:
@@ -130,16 +121,12 @@ def _closed_after(ground: Ground, trial: Trial) -> float:
     return float((wave.closed_at - wave.touched_at).total_seconds())
 
 
-def _bodies(client: Any) -> list[str]:
-    return [
-        raw for raw in client.lrange("critical", 0, -1) if json.loads(raw)["headers"]["task"] == "messaging.close_wave"
-    ]
-
-
 @fault(
     "poison",
-    injects="a scheduled task that kills its process with -9 each time it runs, and a message that does so each time it is filled in",
-    holds="both quarantined as failed after three attempts, the message as a dead letter with its reason; everybody else is sent, other slots run",
+    injects="a scheduled task that kills its process with -9 each time it runs, and a message that does so each time it is filled in; Redis "
+    "emptied while the messages of twenty other slots wait in it",
+    holds="both quarantined as failed after three attempts, the message as a dead letter with its reason; everybody else is sent, every other "
+    "slot runs once",
     seconds=180,
 )
 def poison(ground: Ground) -> float:
@@ -149,6 +136,10 @@ def poison(ground: Ground) -> float:
     """
     ground.end("worker")
     ground.end_senders()
+    forgotten = make_slots(20, timedelta(milliseconds=100))
+    wait_for("the slots' messages wait", 60, lambda: len(sent(forgotten)) == 20)
+    with ground.redis() as client:
+        client.flushdb()
     ground.start_worker("--include", "tests.faults.poison")
     ground.start_senders("--include", "tests.faults.deadly_name")
     mark = make_slots(1, timedelta(seconds=1), task=TASK)
@@ -168,9 +159,10 @@ def poison(ground: Ground) -> float:
     took = time.monotonic() - began
     # Unawares, each sender may lose a process with one chunk in flight; after that nothing is in flight beside what is tried.
     ground.settle(trial, processes=len(SENDERS))
-    others = Slot.objects.filter(key__startswith=harmless)
-    wait_for("the other slots ran", 90, ground.alive(lambda: others.filter(state=SlotState.DONE).count() == 20))
-    forget_schedules(mark, harmless)
+    for others in (harmless, forgotten):
+        done = Slot.objects.filter(key__startswith=others, state=SlotState.DONE, attempt=1)
+        wait_for("the other slots ran, once", 120, ground.alive(lambda done=done: done.count() == 20))  # type: ignore[misc]
+    forget_schedules(mark, harmless, forgotten)
     ground.end("worker")
     ground.end_senders()
     ground.start_worker()

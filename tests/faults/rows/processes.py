@@ -138,7 +138,7 @@ def rolling_restart(ground: Ground) -> float:
     With an interval of two minutes nearly all of the campaign would run undisturbed; here no moment of it is.
     """
     group = ground.platform.group
-    trial = ground.trial(9_000, per_second=40)
+    trial = ground.trial(6_000, per_second=40)
     under_way(ground, trial, 200)
     slowest, restarts = 0.0, 0
     for name in itertools.cycle(ROLLED):
