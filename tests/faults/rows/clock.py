@@ -4,6 +4,7 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 
+from django.db import transaction
 from django_celery_beat.models import ClockedSchedule, PeriodicTask, PeriodicTasks
 
 from agency.kit.schedules import Missed
@@ -25,18 +26,19 @@ def make_slots(
     mark = f"fault.{datetime.now(UTC):%H%M%S%f}"
     begun = datetime.now(UTC)
     first = begun.replace(microsecond=0) + timedelta(seconds=4)
-    for index in range(number):
-        clocked = ClockedSchedule.objects.create(clocked_time=first + apart * index)
-        row = PeriodicTask(
-            name=f"{mark}.{index:03}",
-            task=task,
-            queue="maintenance",
-            clocked=clocked,
-            one_off=True,
-        )
-        row.save()
-        # On a busy machine the first slots pass while the rows are still being written: they count from the beginning.
-        ScheduleRule.objects.create(periodic_task=row, settled_until=begun, missed=missed)
+    with transaction.atomic():  # a Beat that saw a row without its rule would write one of its own
+        for index in range(number):
+            clocked = ClockedSchedule.objects.create(clocked_time=first + apart * index)
+            row = PeriodicTask(
+                name=f"{mark}.{index:03}",
+                task=task,
+                queue="maintenance",
+                clocked=clocked,
+                one_off=True,
+            )
+            row.save()
+            # On a busy machine the first slots pass while the rows are still being written: they count from the beginning.
+            ScheduleRule.objects.create(periodic_task=row, settled_until=begun, missed=missed)
     PeriodicTasks.update_changed()
     return mark
 

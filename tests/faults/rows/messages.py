@@ -67,8 +67,14 @@ def queued_batches(ground: Ground, trial: Trial) -> list[str]:
 
 def _of_wave(client: Any, queue: str, wave_id: int) -> list[str]:
     """The raw messages of a wave in a queue: its batches, or the body of its chord."""
-    found = client.lrange(queue, 0, -1)
-    return [raw for raw in found if json.loads(raw)["headers"]["argsrepr"].startswith(f"({wave_id},")]
+    found = [(raw, json.loads(raw)["headers"]) for raw in client.lrange(queue, 0, -1)]
+    tasks = ("messaging.send_batch", "messaging.close_wave")
+    # A tuple where it was published first, a list where a chord's body came out of the backend.
+    return [
+        raw
+        for raw, headers in found
+        if headers["task"] in tasks and headers["argsrepr"].strip("()[]").split(",")[0] == str(wave_id)
+    ]
 
 
 def _open_wave(trial: Trial) -> Wave | None:
