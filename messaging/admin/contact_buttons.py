@@ -16,10 +16,12 @@ from agency.admin.words import number
 from agency.kit.actor import Actor
 from messaging.models import Contact
 from messaging.operations.contacts import erase_contact, record_consent, suppress_address
+from messaging.operations.person_files import take_out_person
 from messaging.selectors.contact_history import addresses_of, belongings
 from messaging.states import ChannelKind, ConsentState, SuppressionReason
 
 CHANGE = "messaging.change_contact"
+REQUESTS = "messaging.delete_contact"  # answering people's requests about their own data: what is held, and its erasure
 BY_HAND = (SuppressionReason.MANUAL, SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED)
 
 
@@ -74,7 +76,7 @@ class SuppressForm(ButtonForm):
 
 
 class EraseForm(ButtonForm):
-    """Why a person is erased."""
+    """Why a person is erased, or what is held about them handed out."""
 
     why = forms.CharField(
         label=gettext_lazy("Why (for the record)"),
@@ -112,6 +114,25 @@ def _suppress(actor: Actor, contact: Contact, answers: Mapping[str, Any]) -> str
 def _erase(actor: Actor, contact: Contact, answers: Mapping[str, Any]) -> HttpResponse:
     erase_contact(contact_id=contact.pk, actor=actor, why=answers["why"])
     return HttpResponseRedirect(reverse("admin:messaging_contact_changelist"))
+
+
+def _take_out(actor: Actor, contact: Contact, answers: Mapping[str, Any]) -> HttpResponse:
+    content = take_out_person(contact_id=contact.pk, actor=actor, why=answers["why"])
+    return HttpResponse(
+        content,
+        content_type="application/json",
+        headers={
+            "Content-Disposition": f'attachment; filename="person-{contact.pk}.json"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _take_out_warning(contact: Contact) -> str:
+    return _(
+        "A file with everything held about this person: fields, consents, suppressions, messages, what was sent and what was done to the "
+        "record. The audit log keeps that you took it."
+    )
 
 
 def _suppress_warning(contact: Contact) -> str:
@@ -157,9 +178,18 @@ CONTACT_BUTTONS = (
         icon="block",
     ),
     OperationButton(
+        "take-out",
+        gettext_lazy("Everything about this person"),
+        REQUESTS,
+        run=_take_out,
+        form=EraseForm,
+        warning=_take_out_warning,
+        icon="download",
+    ),
+    OperationButton(
         "erase",
         gettext_lazy("Erase person"),
-        "messaging.delete_contact",
+        REQUESTS,
         run=_erase,
         form=EraseForm,
         warning=_erase_warning,
