@@ -29,7 +29,12 @@ def receive_events(events: Sequence[ReceivedEvent]) -> None:
     wishes = [_wish(received) for received in events if received.event.kind in OWN_REASON or received.event.suppress]
     if wishes:
         receive_wishes(wishes=wishes)
-    reports = [_report(received) for received in events if received.event.kind in STATE_OF]
+    # A wish that speaks of no message is no status of one; its id may hold the person's address.
+    reports = [
+        _report(received)
+        for received in events
+        if received.event.kind in STATE_OF and (received.event.provider_message_id or received.event.reference)
+    ]
     if reports:
         apply_status_reports(reports=reports)
     messages = [_message(received) for received in events if received.event.kind is EventKind.INBOUND]

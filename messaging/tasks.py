@@ -4,6 +4,7 @@ from celery import shared_task
 
 from messaging.operations.imports import resume_imports as resume_stalled_imports
 from messaging.operations.jobs import skip_cancelled as skip_cancelled_rows
+from messaging.operations.senders import wake_crowded as wake_crowded_rows
 from messaging.operations.waves import close_wave as close_one_wave
 from messaging.operations.waves import dispatch_jobs as dispatch_waiting_jobs
 from messaging.runners.batches import send_guarded
@@ -42,6 +43,12 @@ def skip_cancelled(job_id: int) -> None:
     """Gives a cancelled job's pending rows their reason, a piece at a time."""
     while skip_cancelled_rows(job_id=job_id):
         continue
+
+
+@shared_task(name="messaging.wake_crowded")
+def wake_crowded(sender_id: int) -> None:
+    """Tries again whom a full portfolio kept waiting, a piece at a time."""
+    wake_crowded_rows(sender_id=sender_id)
 
 
 @shared_task(name="messaging.import_contacts", time_limit=580)

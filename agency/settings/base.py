@@ -172,6 +172,7 @@ TASK_ROUTES = {
     "messaging.dispatch_jobs": "critical",
     "messaging.sweep_jobs": "critical",
     "messaging.close_wave": "critical",
+    "messaging.wake_crowded": "critical",
     "messaging.send_batch": "send",
     "messaging.import_contacts": "bulk",
     "integrations.dispatch_inbound": "webhooks",

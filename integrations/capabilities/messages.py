@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol, cast, get_type_hints
 
 from integrations.facts import ConnectionFacts
@@ -53,6 +54,9 @@ class MessageChannel(Protocol):
     """One open connection to one provider; made once per child process and event loop, after the fork."""
 
     recovery: Recovery
+    dedupe_for: (
+        timedelta  # how long after an acceptance a repetition is surely dropped; zero where `recovery` is not DEDUPE
+    )
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Hand one message to the provider. Raises `integrations.errors`."""
@@ -77,5 +81,14 @@ def open_channel(connection: ConnectionFacts) -> MessageChannel:
 
 def recovery_of(service: str) -> Recovery:
     """What an expired lease at this service may rely on, without opening a connection."""
-    made = get_type_hints(service_module(service, "client").build)["return"]
-    return cast(Recovery, made.recovery)
+    return _channel_of(service).recovery
+
+
+def dedupe_for(service: str) -> timedelta:
+    """For how long this service drops a repetition of a message it has accepted, without opening a connection."""
+    return _channel_of(service).dedupe_for
+
+
+def _channel_of(service: str) -> MessageChannel:
+    """The class of the service's channel."""
+    return cast(MessageChannel, get_type_hints(service_module(service, "client").build)["return"])

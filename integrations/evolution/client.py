@@ -8,6 +8,7 @@ See docs/decisions/0103-evolution-outcomes.md for which errors come before and w
 import mimetypes
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -44,6 +45,7 @@ class EvolutionClient:
     """The message channel of one Evolution server; each sender is one of its instances."""
 
     recovery = Recovery.NONE
+    dedupe_for = timedelta(0)
 
     def __init__(self, connection: ConnectionFacts) -> None:
         self._http = HttpClient(

@@ -4,6 +4,7 @@ Neither its SDK (configuration in module globals) nor django-anymail (drops the 
 docs/decisions/0102-resend-without-sdk.md.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from integrations.capabilities.messages import Accepted, OutboundMessage, Recovery
@@ -39,6 +40,7 @@ class ResendClient:
     """The message channel of one Resend team."""
 
     recovery = Recovery.DEDUPE
+    dedupe_for = timedelta(hours=23)  # of 24: the hour covers slow calls and clocks that differ
 
     def __init__(self, connection: ConnectionFacts) -> None:
         self._http = HttpClient(

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import formatdate, parseaddr
 
 import aiosmtplib
@@ -69,6 +70,7 @@ class SmtpClient:
     """The message channel of one SMTP account."""
 
     recovery = Recovery.NONE
+    dedupe_for = timedelta(0)
 
     def __init__(self, connection: ConnectionFacts, *, timeout: float = TIMEOUT) -> None:
         security = connection.setting("security", "starttls")

@@ -8,6 +8,7 @@ by its callback. Searching the message list instead would find only (To, From, d
 import base64
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -80,6 +81,7 @@ class TwilioClient:
     """The message channel of one Twilio account, for SMS or WhatsApp."""
 
     recovery = Recovery.CALLBACK
+    dedupe_for = timedelta(0)
 
     def __init__(self, connection: ConnectionFacts) -> None:
         base_url = connection.setting("base_url", BASE_URL).rstrip("/")

@@ -6,6 +6,7 @@ so a request whose outcome is unknown is settled by its callback and never repea
 
 import mimetypes
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -33,6 +34,7 @@ class WhatsAppCloudClient:
     """The message channel of one WhatsApp Business account."""
 
     recovery = Recovery.CALLBACK
+    dedupe_for = timedelta(0)
 
     def __init__(self, connection: ConnectionFacts) -> None:
         version = connection.setting("api_version", API_VERSION)

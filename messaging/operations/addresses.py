@@ -43,8 +43,8 @@ def suppress_addresses(
 def skip_open_recipients(
     *, client_id: int, contact_ids: Sequence[int], reason: int, channel: ChannelKind | None = None
 ) -> int:
-    """Everything queued for these people of a client, or what goes by one channel, becomes skipped with the reason; what is in a provider's
-    hands is left alone."""
+    """Everything queued for these people of a client, or what goes by one channel, becomes skipped with the reason (unknown, where an earlier
+    attempt may have been accepted); what is in a provider's hands is left alone."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -54,12 +54,13 @@ def skip_open_recipients(
                   AND r.contact_id = ANY(%s) AND r.state = 0
                 ORDER BY r.id FOR UPDATE
             ), changed AS (
-                UPDATE messaging_recipient r SET state = 80, reason = %s, changed_at = now() FROM picked WHERE r.id = picked.id
-                RETURNING r.job_id, new.reason
-            ), counted AS (SELECT job_id, reason, count(*)::int AS number FROM changed GROUP BY job_id, reason),
+                UPDATE messaging_recipient r SET state = CASE WHEN r.maybe_sent_at IS NULL THEN 80 ELSE 5 END,
+                    reason = CASE WHEN r.maybe_sent_at IS NULL THEN %s ELSE 16 END, changed_at = now()
+                FROM picked WHERE r.id = picked.id RETURNING r.job_id, new.state, new.reason
+            ), counted AS (SELECT job_id, state, reason, count(*)::int AS number FROM changed GROUP BY job_id, state, reason),
             tallied AS (
                 INSERT INTO messaging_tally (job_id, state, reason, number)
-                SELECT job_id, 80, reason, number FROM counted UNION ALL SELECT job_id, 0, 0, -number FROM counted
+                SELECT job_id, state, reason, number FROM counted UNION ALL SELECT job_id, 0, 0, -number FROM counted
             )
             SELECT COALESCE(sum(number), 0) FROM counted
             """,

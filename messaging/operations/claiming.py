@@ -9,9 +9,10 @@ it becomes a dead letter, and the others are sent.
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from django.db import connection, transaction
 
 from agency.kit import arrays
 from agency.selectors.freeze import FROZEN
+from integrations.capabilities.messages import dedupe_for
 from messaging.kit.audiences import still_in
 from messaging.rules.policy import ConsentRule, ContactFacts, Never, not_before
 from messaging.rules.rendering import Rendered, TemplateInvalid, VariableMissing, person_values
@@ -27,6 +29,7 @@ from messaging.states import ChannelKind, ConsentState, JobState, Reason, Recipi
 
 LEASE_SECONDS = 30
 LOST_GROUP = 16  # rows claimed together that have lost one process; those that have lost two are claimed alone
+PORTFOLIO_FULL = "portfolio_full"  # the code of a row that waits for room in its sender's portfolio
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Claimed:
     sender_id: int
     address: str
     rendered: Rendered
+    doubted: bool = False  # an earlier attempt may have been accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ _SET_ASIDE = """
 WITH due AS MATERIALIZED ({due})
 UPDATE messaging_recipient r
 SET state = 1, lease = %(lease)s, leased_until = now() + make_interval(secs => %(seconds)s), attempt = r.attempt + 1,
-    sender_id = CASE WHEN r.code = 'lease_expired' THEN r.sender_id END
+    sender_id = CASE WHEN r.code = 'lease_expired' OR r.maybe_sent_at IS NOT NULL THEN r.sender_id END
 FROM due WHERE r.id = due.id AND EXISTS (SELECT FROM messaging_sendjob WHERE id = %(job)s AND state = 1 AND NOT {frozen})
 RETURNING r.id
 """
@@ -106,10 +110,11 @@ taken AS (
     SET state = 1, lease = %(lease)s, leased_until = now() + make_interval(secs => %(seconds)s), attempt = r.attempt + %(attempt)s,
         sender_id = (%(senders)s::bigint[])[n.place]
     FROM numbered n WHERE r.id = n.id
-    RETURNING r.id, r.contact_id, r.attempt, r.sender_id
+    RETURNING r.id, r.contact_id, r.attempt, r.sender_id, r.maybe_sent_at,
+              CASE WHEN r.maybe_sent_at IS NOT NULL THEN old.sender_id END AS earlier
 )
 SELECT t.id, t.contact_id, t.attempt, t.sender_id, c.id IS NOT NULL, c.name, c.phone, c.email, c.whatsapp_id, c.language, c.time_zone,
-       c.attributes, c.quiet_until, s.reason, k.state
+       c.attributes, c.quiet_until, s.reason, k.state, t.maybe_sent_at, t.earlier
 FROM taken t
 LEFT JOIN messaging_contact c ON c.id = t.contact_id
 LEFT JOIN LATERAL (
@@ -214,6 +219,8 @@ def claim_chunk(*, plan: JobPlan, grants: Mapping[int, int], now: datetime, asid
     openings: dict[str, datetime | Never] = {}
     for row in taken:
         decided = _decide(plan, row, recent.get(row[1], ()), row[1] in left, now, openings)
+        if row[-2] is not None:
+            decided = _doubt(plan, row, decided, now)
         if isinstance(decided, Claimed):
             rows.append(decided)
         else:
@@ -236,7 +243,7 @@ def _decide(
     `openings` keeps, for one claim, the answer by time zone for people without facts of their own.
     """
     (recipient_id, contact_id, attempt, sender_id, exists, name, phone, email, whatsapp_id, language, zone) = row[:11]
-    attributes, quiet_until, suppressed, consent = row[11:]
+    attributes, quiet_until, suppressed, consent, maybe_sent_at, _earlier = row[11:]
     skipped = RecipientState.SKIPPED
     address = (
         email
@@ -282,7 +289,20 @@ def _decide(
         return _Verdict(recipient_id, skipped, Reason.MISSING_VARIABLE, code=error.name)
     except TemplateInvalid as error:
         return _Verdict(recipient_id, RecipientState.FAILED, Reason.PROVIDER_REFUSED, code=f"template: {error}"[:200])
-    return Claimed(recipient_id, contact_id, attempt, sender_id, address, rendered)
+    return Claimed(recipient_id, contact_id, attempt, sender_id, address, rendered, doubted=maybe_sent_at is not None)
+
+
+def _doubt(plan: JobPlan, row: Sequence[Any], decided: Claimed | _Verdict, now: datetime) -> Claimed | _Verdict:
+    """What an earlier attempt that may have been accepted leaves of the decision: it is repeated only at the account that knows our key, and
+    only while that account remembers it; and nobody says of it that it was not sent."""
+    since, earlier = row[-2:]
+    account = plan.accounts.get(earlier)
+    unknown = partial(_Verdict, row[0], RecipientState.UNKNOWN, Reason.LEASE_EXPIRED)
+    if account is None or account != plan.accounts.get(row[3]) or now - since >= dedupe_for(account.service):
+        return unknown(code="not_repeatable")
+    if isinstance(decided, _Verdict) and decided.state is not RecipientState.PENDING:
+        return unknown(code=decided.reason.name.lower())
+    return decided
 
 
 def _recent_sends(plan: JobPlan, contact_ids: Sequence[int], now: datetime) -> Mapping[int, list[datetime]]:
@@ -333,13 +353,18 @@ def _settle(plan: JobPlan, lease: int, verdicts: Sequence[_Verdict]) -> None:
 
 
 @transaction.atomic
-def release_rows(*, plan: JobPlan, lease: int, waits: Mapping[int, datetime]) -> None:
-    """Give back leased rows that a pair or portfolio limit does not let through yet: pending again, no attempt used."""
-    _settle(
-        plan,
-        lease,
-        [_Verdict(row, RecipientState.PENDING, Reason.NONE, not_before=until) for row, until in sorted(waits.items())],
-    )
+def release_rows(
+    *, plan: JobPlan, lease: int, waits: Mapping[int, datetime], crowded: Container[int] = frozenset()
+) -> None:
+    """Give back leased rows that a pair or portfolio limit does not let through yet: pending again, no attempt used. `crowded` are those whom
+    a full portfolio keeps waiting, so that they can be woken when it has room."""
+    verdicts = [
+        _Verdict(
+            row, RecipientState.PENDING, Reason.NONE, not_before=until, code=PORTFOLIO_FULL if row in crowded else None
+        )
+        for row, until in sorted(waits.items())
+    ]
+    _settle(plan, lease, verdicts)
 
 
 @transaction.atomic

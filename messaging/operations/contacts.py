@@ -12,12 +12,39 @@ from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.models import Client
 from agency.operations.audit import record_audit
+from agency.operations.idempotency import blank_answers
 from messaging.models import Consent, Contact, Suppression, Tag
 from messaging.operations.addresses import skip_open_recipients, stopped_on, suppress_addresses
 from messaging.rules.addresses import AddressRefused, normalize_email, normalize_phone
 from messaging.states import ChannelKind, ConsentState, Reason, SuppressionReason
 
 MAX_TAG = 60
+REPORT_DAYS = 31  # how long after sending a provider reports on a message
+
+_SENT = """
+WITH sent AS (
+    SELECT m.provider_id, m.sent_on, s.connection_id
+    FROM unnest(%(ids)s::text[], %(senders)s::bigint[], %(days)s::date[]) AS m (provider_id, sender_id, sent_on)
+    JOIN messaging_sender s ON s.id = m.sender_id
+)
+"""
+_FORGET_REFERENCES = (
+    _SENT
+    + """
+DELETE FROM messaging_messagereference r USING sent
+WHERE r.connection_id = sent.connection_id AND r.provider_message_id = sent.provider_id
+"""
+)
+# By the unique index: the days after each message, its connection, and the events' ids, which begin with the message's.
+_FORGET_REPORTS = (
+    _SENT
+    + """
+UPDATE messaging_deliveryevent e SET provider_event_id = md5(e.provider_event_id), provider_message_id = ''
+FROM sent CROSS JOIN generate_series(-1, %(after)s) AS later (days)
+WHERE e.received_on = sent.sent_on + later.days AND e.connection_id = sent.connection_id
+  AND e.provider_event_id >= sent.provider_id || ':' AND e.provider_event_id < sent.provider_id || ';'
+"""
+)
 
 
 @transaction.atomic
@@ -154,21 +181,32 @@ def record_consent(
 
 @transaction.atomic
 def erase_contact(*, contact_id: int, actor: Actor, why: str) -> None:
-    """Erase a person: the contact with its consents and messages, and the values that were sent to them.
+    """Erase a person: the contact with its consents and messages, the values that were sent to them, and the providers' ids of it.
 
-    What is queued is skipped. Recipient rows stay, without anything personal, so that campaigns still add up;
-    suppressions stay, because they keep the person from being written to again.
+    What is queued is skipped. Recipient rows stay, without anything personal, so that campaigns still add up; their empty variables say to
+    whoever has one in hand, and to reports that come later, that nothing more is to be kept. Suppressions stay, because they keep the
+    person from being written to again.
     """
     contact = Contact.objects.select_for_update(of=("self",)).select_related("client").get(pk=contact_id)
     skip_open_recipients(client_id=contact.client_id, contact_ids=[contact.pk], reason=Reason.CANCELLED)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE messaging_recipient SET variables = NULL WHERE contact_id = %s AND variables IS NOT NULL
-              AND job_id = ANY(ARRAY(SELECT id FROM messaging_sendjob WHERE client_id = %s))
+            UPDATE messaging_recipient r SET variables = '{}', provider_id = NULL
+            WHERE contact_id = %s AND job_id = ANY(ARRAY(SELECT id FROM messaging_sendjob WHERE client_id = %s))
+            RETURNING old.provider_id, r.sender_id, r.sent_at
             """,
             [contact.pk, contact.client_id],
         )
+        sent = [(*row[:2], row[2] or timezone.now()) for row in cursor.fetchall() if row[0] and row[1]]
+        parameters = {
+            "ids": [row[0] for row in sent],
+            "senders": [row[1] for row in sent],
+            "days": [row[2].date() for row in sent],
+            "after": REPORT_DAYS,
+        }
+        cursor.execute(_FORGET_REFERENCES, parameters)
+        cursor.execute(_FORGET_REPORTS, parameters)
         cursor.execute(  # the job of a single message holds its words too
             """
             UPDATE messaging_sendjob SET subject = '', text = '', variables = '{}' WHERE client_id = %s AND id IN (
@@ -176,6 +214,7 @@ def erase_contact(*, contact_id: int, actor: Actor, why: str) -> None:
             """,
             [contact.client_id, contact.pk],
         )
+    blank_answers(about={"contact": contact.pk}, fields=("address", "text"))
     record_audit(actor=actor, action="erase_contact", subject=contact, client=contact.client, why=why)
     contact.delete()
 

@@ -73,13 +73,14 @@ def apply_early_reports(*, limit: int = 5_000) -> int:
 
 # A reference counts only where the recipient was really handed to a sender of the connection that reports: nobody can
 # move another client's message. Where the provider does not echo it, the id it gave us is looked up.
+# Of a person who was erased (empty variables) the provider's ids are not kept: WhatsApp's hold the phone number.
 _STORE = """
 WITH report AS (
     SELECT * FROM unnest(%(days)s::date[], %(connections)s::bigint[], %(events)s::text[], %(messages)s::text[], %(references)s::bigint[],
                          %(states)s::smallint[], %(times)s::timestamptz[], %(codes)s::text[])
     AS e (received_on, connection_id, provider_event_id, provider_message_id, reference, state, occurred_at, code)
 ), matched AS (
-    SELECT e.*, r.id AS recipient_id, r.job_id FROM report e
+    SELECT e.*, r.id AS recipient_id, r.job_id, COALESCE(r.variables = '{}', false) AS erased FROM report e
     LEFT JOIN messaging_messagereference m
         ON e.reference IS NULL AND m.connection_id = e.connection_id AND m.provider_message_id = e.provider_message_id
     LEFT JOIN messaging_recipient known ON known.id = COALESCE(e.reference, m.recipient_id)
@@ -88,7 +89,8 @@ WITH report AS (
 )
 INSERT INTO messaging_deliveryevent
     (received_on, connection_id, provider_event_id, provider_message_id, job_id, recipient_id, state, occurred_at, code)
-SELECT received_on, connection_id, provider_event_id, provider_message_id, job_id, recipient_id, state, occurred_at, code FROM matched
+SELECT received_on, connection_id, CASE WHEN erased THEN md5(provider_event_id) ELSE provider_event_id END,
+       CASE WHEN erased THEN '' ELSE provider_message_id END, job_id, recipient_id, state, occurred_at, code FROM matched
 ON CONFLICT (received_on, connection_id, provider_event_id) DO NOTHING
 RETURNING recipient_id, state, provider_message_id, code, occurred_at
 """
@@ -103,8 +105,9 @@ WITH report AS (
     UPDATE messaging_recipient r
     SET state = CASE WHEN e.failed AND GREATEST(r.state, e.reached) < 20 THEN 90 ELSE GREATEST(r.state, e.reached) END,
         reason = CASE WHEN e.failed AND GREATEST(r.state, e.reached) < 20 THEN 14 ELSE 0 END,
-        code = CASE WHEN e.failed THEN COALESCE(e.code, r.code) WHEN r.state = 5 THEN NULL ELSE r.code END,
-        provider_id = COALESCE(r.provider_id, e.provider_id), sent_at = COALESCE(r.sent_at, e.at), leased_until = NULL, changed_at = now()
+        code = CASE WHEN e.failed THEN COALESCE(e.code, r.code) WHEN r.state < 10 THEN NULL ELSE r.code END,
+        provider_id = CASE WHEN r.variables = '{}' THEN NULL ELSE COALESCE(r.provider_id, e.provider_id) END,
+        sent_at = COALESCE(r.sent_at, e.at), leased_until = NULL, changed_at = now()
     FROM report e JOIN locked l ON l.id = e.id
     WHERE r.id = e.id AND (r.state < e.reached OR (e.failed AND r.state < 20))
     RETURNING r.job_id, CASE WHEN old.state = 1 THEN 0 ELSE old.state END AS was, CASE WHEN old.state IN (0, 1) THEN 0 ELSE old.reason END AS was_reason,

@@ -18,6 +18,7 @@ from agency.kit.queue import enqueue_after_commit
 from agency.models import Client
 from agency.operations.audit import record_audit
 from messaging.models import Contact, SendJob, TemplateVersion
+from messaging.operations.senders import wake_crowded
 from messaging.states import DEFAULT_PRIORITY, ChannelKind, JobState, MessageKind, Reason, RecipientState
 
 ADDRESS_FIELD: Mapping[ChannelKind, str] = {
@@ -243,7 +244,8 @@ def cancel_job(*, job_id: int, actor: Actor, why: str = "") -> SendJob:
 
 @transaction.atomic
 def skip_cancelled(*, job_id: int, limit: int = 20_000) -> int:
-    """Turn up to `limit` pending rows of a cancelled job into skipped (cancelled); when none is open any more the job is finished."""
+    """Turn up to `limit` pending rows of a cancelled job into skipped (cancelled), or unknown where an earlier attempt may have been accepted;
+    when none is open any more the job is finished."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -251,14 +253,15 @@ def skip_cancelled(*, job_id: int, limit: int = 20_000) -> int:
                 SELECT r.id FROM messaging_recipient r JOIN messaging_sendjob j ON j.id = r.job_id
                 WHERE r.job_id = %(job)s AND r.state = 0 AND j.state = 4 ORDER BY r.id LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
             ), changed AS (
-                UPDATE messaging_recipient r SET state = 80, reason = 13, changed_at = now() FROM picked WHERE r.id = picked.id RETURNING 1
-            ), counted AS (SELECT count(*)::int AS number FROM changed),
+                UPDATE messaging_recipient r SET state = CASE WHEN r.maybe_sent_at IS NULL THEN 80 ELSE 5 END,
+                    reason = CASE WHEN r.maybe_sent_at IS NULL THEN 13 ELSE 16 END, changed_at = now()
+                FROM picked WHERE r.id = picked.id RETURNING new.state, new.reason
+            ), counted AS (SELECT state, reason, count(*)::int AS number FROM changed GROUP BY state, reason),
             tallied AS (
                 INSERT INTO messaging_tally (job_id, state, reason, number)
-                SELECT %(job)s, state, reason, sign * number FROM counted, (VALUES (0, 0, -1), (80, 13, 1)) AS t (state, reason, sign)
-                WHERE number > 0
+                SELECT %(job)s, state, reason, number FROM counted UNION ALL SELECT %(job)s, 0, 0, -number FROM counted
             )
-            SELECT number FROM counted
+            SELECT COALESCE(sum(number), 0) FROM counted
             """,
             {"job": job_id, "limit": limit},
         )
@@ -302,6 +305,8 @@ def change_job_limits(
     )
     job.save(update_fields=list(names))
     SendJob.objects.filter(pk=job.pk, state=JobState.RUNNING, next_wave_at__isnull=False).update(next_wave_at=Now())
+    for sender_id in sorted(set(sender_ids).difference(before["sender_ids"])):
+        wake_crowded(sender_id=sender_id)  # its portfolio may have room for whom the others' had none
     record_audit(
         actor=actor,
         action="change_job_limits",

@@ -13,6 +13,7 @@ from agency.kit.queue import enqueue_after_commit
 from agency.operations.audit import record_audit
 from integrations.capabilities.messages import Recovery, recovery_of
 from messaging.models import SendJob, Wave
+from messaging.operations.claiming import LEASE_SECONDS
 from messaging.states import LOST_CODE, JobState, Reason, RecipientState
 
 ACTOR = Actor.system("messaging.sweep")
@@ -26,8 +27,9 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
     A row goes back to pending only if its provider drops repetitions of our key (and its job has no sender of another account, which knows
     nothing of that key), or if it never had a sender; otherwise it is *unknown*, which is final for the job. One that has been put back
     too often is given up, so that a row that kills its process cannot do so forever: a dead letter if it never had a sender, else unknown,
-    for days later the provider has forgotten our key. Its neighbours are not given up, for the claim separates them from it first. Each
-    job's audit log tells that a process was lost, and with how many messages in hand.
+    for days later the provider has forgotten our key; a row put back remembers since when it may have been accepted. Its neighbours are not
+    given up, for the claim separates them from it first. Each job's audit log tells that a process was lost, and with how many messages in
+    hand.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -53,13 +55,14 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
                 """
                 WITH changed AS (
                     UPDATE messaging_recipient SET state = %(state)s, reason = %(reason)s, changed_at = now(), leased_until = NULL,
-                        lease = CASE WHEN %(state)s = 5 THEN lease END, code = %(code)s
+                        lease = CASE WHEN %(state)s = 5 THEN lease END, code = %(code)s, maybe_sent_at = CASE WHEN sender_id IS NOT NULL
+                            THEN COALESCE(maybe_sent_at, leased_until - make_interval(secs => %(seconds)s)) END
                     WHERE id = ANY(%(ids)s) RETURNING job_id
                 ), counted AS (SELECT job_id, count(*)::int AS number FROM changed WHERE %(state)s <> 0 GROUP BY job_id)
                 INSERT INTO messaging_tally (job_id, state, reason, number)
                 SELECT job_id, %(state)s, %(reason)s, number FROM counted UNION ALL SELECT job_id, 0, 0, -number FROM counted
                 """,
-                {"state": state, "reason": reason, "ids": ids, "code": LOST_CODE},
+                {"state": state, "reason": reason, "ids": ids, "code": LOST_CODE, "seconds": LEASE_SECONDS},
             )
     for job in SendJob.objects.filter(pk__in=by_job).select_related("client").order_by("pk"):
         record_audit(actor=ACTOR, action="lose_process", subject=job, client=job.client, after=dict(by_job[job.pk]))
@@ -86,14 +89,15 @@ def give_up_job(*, job_id: int, limit: int = 20_000) -> int:
                     SELECT FROM messaging_recipient WHERE job_id = %(job)s AND (state = 1 OR (state = 0 AND code = 'lease_expired')))
                 ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
             ), changed AS (
-                UPDATE messaging_recipient r SET state = 90, reason = 15, code = %(code)s, changed_at = now()
-                FROM picked WHERE r.id = picked.id RETURNING 1
-            ), counted AS (SELECT count(*)::int AS number FROM changed),
+                UPDATE messaging_recipient r SET state = CASE WHEN r.maybe_sent_at IS NULL THEN 90 ELSE 5 END,
+                    reason = CASE WHEN r.maybe_sent_at IS NULL THEN 15 ELSE 16 END, code = %(code)s, changed_at = now()
+                FROM picked WHERE r.id = picked.id RETURNING new.state, new.reason
+            ), counted AS (SELECT state, reason, count(*)::int AS number FROM changed GROUP BY state, reason),
             tallied AS (
                 INSERT INTO messaging_tally (job_id, state, reason, number)
-                SELECT %(job)s, state, reason, sign * number FROM counted, (VALUES (0, 0, -1), (90, 15, 1)) AS t (state, reason, sign) WHERE number > 0
+                SELECT %(job)s, state, reason, number FROM counted UNION ALL SELECT %(job)s, 0, 0, -number FROM counted
             )
-            SELECT number FROM counted
+            SELECT COALESCE(sum(number), 0) FROM counted
             """,
             {"job": job_id, "limit": limit, "code": LOST_CODE},
         )

@@ -15,7 +15,8 @@ from messaging.states import Reason, RecipientState
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one leased row. `delay` (seconds) is the wait of a row that goes back to pending; `uses_attempt` False gives the
-    attempt back (waiting for a limit is not an attempt)."""
+    attempt back (waiting for a limit is not an attempt). `sent_at` is when it was accepted; of one that goes back to pending, when it may
+    have been."""
 
     recipient_id: int
     state: RecipientState
@@ -28,6 +29,7 @@ class Outcome:
     values: dict[str, str] | None = None
 
 
+# A row whose person was erased meanwhile has empty variables: of its message nothing more is written down.
 _RECORD = """
 WITH outcome AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(states)s::smallint[], %(reasons)s::smallint[], %(provider_ids)s::text[], %(codes)s::text[],
@@ -41,11 +43,16 @@ WITH outcome AS (
         reason = CASE WHEN r.state = 1 OR (r.state = 5 AND o.state <> 0) THEN o.reason ELSE r.reason END,
         attempt = r.attempt - CASE WHEN r.state = 1 THEN o.attempts ELSE 0 END,
         not_before = CASE WHEN o.state = 0 THEN now() + make_interval(secs => o.delay) ELSE r.not_before END,
-        provider_id = COALESCE(o.provider_id, r.provider_id), code = COALESCE(o.code, r.code),
-        sent_at = COALESCE(r.sent_at, o.sent_at), variables = COALESCE(o.vars, r.variables), changed_at = now(), lease = NULL, leased_until = NULL
+        provider_id = CASE WHEN r.variables = '{}' THEN NULL ELSE COALESCE(o.provider_id, r.provider_id) END,
+        code = CASE WHEN r.state = 1 OR (r.state = 5 AND o.state <> 0) THEN o.code ELSE r.code END,
+        sent_at = CASE WHEN o.state = 0 THEN r.sent_at ELSE COALESCE(r.sent_at, o.sent_at) END,
+        maybe_sent_at = CASE WHEN o.state = 0 THEN COALESCE(r.maybe_sent_at, o.sent_at) ELSE r.maybe_sent_at END,
+        variables = CASE WHEN r.variables = '{}' THEN r.variables ELSE COALESCE(o.vars, r.variables) END,
+        changed_at = now(), lease = NULL, leased_until = NULL
     FROM outcome o JOIN locked l ON l.id = o.id
     WHERE r.id = o.id
-    RETURNING r.id, r.job_id, CASE WHEN old.state = 1 THEN 0 ELSE old.state END AS was, old.reason AS was_reason, new.state AS now, new.reason AS now_reason
+    RETURNING r.id, r.job_id, new.variables = '{}' AS erased,
+              CASE WHEN old.state = 1 THEN 0 ELSE old.state END AS was, old.reason AS was_reason, new.state AS now, new.reason AS now_reason
 ), moved AS (
     SELECT job_id, now AS state, now_reason AS reason, 1 AS number FROM changed WHERE (was, was_reason) <> (now, now_reason)
     UNION ALL
@@ -54,7 +61,7 @@ WITH outcome AS (
     INSERT INTO messaging_tally (job_id, state, reason, number)
     SELECT job_id, state, reason, sum(number)::int FROM moved GROUP BY job_id, state, reason
 )
-SELECT count(*) FROM changed
+SELECT count(*), array_agg(id) FILTER (WHERE erased) FROM changed
 """
 
 
@@ -74,7 +81,9 @@ def record_outcomes(*, lease: int, outcomes: Sequence[Outcome], references: Sequ
         return 0
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, _columns(outcomes) | {"lease": lease})
-        (number,) = cursor.fetchone()
+        number, erased = cursor.fetchone()
+        if erased:
+            references = [reference for reference in references if reference.recipient_id not in erased]
         if references:
             cursor.execute(
                 """

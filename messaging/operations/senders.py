@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -17,6 +17,7 @@ from agency.operations.audit import record_audit
 from integrations.models import Connection
 from integrations.registry import manifests
 from messaging.models import Sender, SendJob
+from messaging.operations.claiming import PORTFOLIO_FULL
 from messaging.rules.addresses import AddressRefused, normalize_email
 from messaging.rules.mail_domain import Finding
 from messaging.states import ChannelKind, JobState, MailCheck, MailCheckState, SenderState
@@ -99,7 +100,10 @@ def change_sender(
         "dkim_selector": _selector(dkim_selector),
         "typing": typing,
     }
+    portfolio = sender.portfolio
     _change(sender, wanted, "change_sender", actor)
+    if sender.portfolio != portfolio:
+        wake_crowded(sender_id=sender.pk)
     return sender
 
 
@@ -107,7 +111,10 @@ def change_sender(
 def change_sender_limits(*, sender_id: int, limits: SenderLimitsOrder, actor: Actor, why: str = "") -> Sender:
     """Change how much a sender may send. Running jobs obey within seconds; one that waits for allowance looks again at once."""
     sender = _locked(sender_id)
+    portfolio = sender.portfolio_per_day
     if _change(sender, _stored(limits), "change_sender_limits", actor, why):
+        if sender.portfolio_per_day != portfolio:
+            wake_crowded(sender_id=sender.pk)
         wake_jobs_of([sender.pk])
     return sender
 
@@ -163,6 +170,30 @@ def record_mail_checks(
             after=after,
         )
     return sender
+
+
+@transaction.atomic
+def wake_crowded(*, sender_id: int, limit: int = 20_000) -> int:
+    """Whom a full portfolio keeps waiting in the jobs of this sender is tried again now: it may have room. Returns how many of them, at most
+    `limit`; a task wakes the others. Whoever finds no room is put off again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH picked AS (
+                SELECT id FROM messaging_recipient
+                WHERE job_id = ANY(ARRAY(SELECT id FROM messaging_sendjob WHERE state IN (1, 2) AND %(sender)s = ANY(sender_ids)))
+                  AND state = 0 AND not_before > now() AND code = %(code)s ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            )
+            UPDATE messaging_recipient r SET not_before = now(), code = NULL FROM picked WHERE r.id = picked.id
+            """,
+            {"sender": sender_id, "code": PORTFOLIO_FULL, "limit": limit},
+        )
+        woken = int(cursor.rowcount)
+    if woken == limit:
+        enqueue_after_commit("messaging.wake_crowded", sender_id)
+    if woken:
+        wake_jobs_of([sender_id])
+    return woken
 
 
 def wake_jobs_of(sender_ids: Sequence[int]) -> int:

@@ -194,7 +194,14 @@ class Batch:
             for row, wait in zip(rows, theirs, strict=True)
             if wait
         }
-        release_rows(plan=self.plan, lease=chunk.lease, waits=refused)
+        # A person is kept waiting no longer than the gap by a pair; longer only by a full portfolio.
+        crowded = {
+            row.recipient_id
+            for rows, theirs in zip(people.values(), waits, strict=True)
+            for row, wait in zip(rows, theirs, strict=True)
+            if wait > max(1, self.routes[row.sender_id].sender.pair_seconds)
+        }
+        release_rows(plan=self.plan, lease=chunk.lease, waits=refused, crowded=crowded)
         unused = Counter(row.sender_id for row in chunk.rows if row.recipient_id in refused)
         limiter.give_back(job=self.job_limits, senders=self.limits, unused=unused)
         self.handled += len(refused)

@@ -74,10 +74,10 @@ def verdict_of(
             return Verdict(refused, suppress=answer.suppress)
         case TemporaryFailure() | UnexpectedResponse():
             # With no attempt left it is no dead letter either: days later the provider has forgotten our key.
-            last = row.attempt >= max_attempts
-            if answer.accepted_possible and (last or recovery is not Recovery.DEDUPE):
+            if answer.accepted_possible and (row.attempt >= max_attempts or recovery is not Recovery.DEDUPE):
                 return Verdict(_unknown(row, code), broken=True)
-            return Verdict(_retry(row, code, max_attempts, chance), broken=True)
+            again = _retry(row, code, max_attempts, chance, maybe_sent_at=at if answer.accepted_possible else None)
+            return Verdict(again, broken=True)
         case _:
             return Verdict(_retry(row, code, max_attempts, chance), broken=True)
 
@@ -92,9 +92,18 @@ def _unknown(row: Claimed, code: str) -> Outcome:
     )
 
 
-def _retry(row: Claimed, code: str, max_attempts: int, chance: random.Random) -> Outcome:
+def _retry(
+    row: Claimed, code: str, max_attempts: int, chance: random.Random, maybe_sent_at: datetime | None = None
+) -> Outcome:
     if row.attempt >= max_attempts:
+        if row.doubted:  # surely not this time, but perhaps before
+            return _unknown(row, code)
         return Outcome(row.recipient_id, RecipientState.FAILED, Reason.ATTEMPTS_EXHAUSTED, code=code)
     return Outcome(
-        row.recipient_id, RecipientState.PENDING, code=code, delay=retry_delay(row.attempt, chance).total_seconds()
+        row.recipient_id,
+        RecipientState.PENDING,
+        code=code,
+        delay=retry_delay(row.attempt, chance).total_seconds(),
+        sent_at=maybe_sent_at,
+        values=(row.rendered.values or None) if maybe_sent_at else None,
     )

@@ -1,7 +1,7 @@
 """What a batch needs to know of its job, read once per batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +11,14 @@ from messaging.rules.policy import SendPolicy
 from messaging.rules.rendering import CompiledTemplate, Wording, compile_wording, declared_variables
 from messaging.selectors.links import unsubscribe_url
 from messaging.states import ChannelKind
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The provider's account behind a sender."""
+
+    connection_id: int
+    service: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class JobPlan:
     provider_template: str = ""
     provider_language: str = ""
     media_url: str = ""
+    accounts: Mapping[int, Account] = field(default_factory=dict)  # of its senders, by sender id
     one_account: bool = True  # all its senders belong to one connection
     signed_at: float | None = None  # of the links in its messages: an attempt made again says the same
 
@@ -55,6 +64,8 @@ def job_plan(job_id: int) -> JobPlan:
     """The plan of a job. Raises `SendJob.DoesNotExist`."""
     job = SendJob.objects.select_related("client", "template_version__template").get(pk=job_id)
     version = job.template_version
+    senders = Sender.objects.filter(pk__in=job.sender_ids).values_list("pk", "connection_id", "connection__service")
+    accounts = {sender_id: Account(connection_id, service) for sender_id, connection_id, service in senders}
     wording = wording_of(version) if version else Wording(subject=_literal(job.subject), body=_literal(job.text))
     return JobPlan(
         job_id=job.pk,
@@ -71,7 +82,8 @@ def job_plan(job_id: int) -> JobPlan:
         provider_template=version.provider_name if version else "",
         provider_language=version.template.language if version else "",
         media_url=version.media_url if version else "",
-        one_account=Sender.objects.filter(pk__in=job.sender_ids).values("connection").distinct().count() <= 1,
+        accounts=accounts,
+        one_account=len(set(accounts.values())) <= 1,
         signed_at=job.created_at.timestamp(),
     )
 
