@@ -153,9 +153,8 @@ def test_the_file_of_people_is_noted_and_harmless(aurora: Client, browser: Brows
     make_contact(aurora, name="=cmd()", phone="+5511987654321", tags=["vip"], attributes={"cidade": "Recife"})
     make_contact(aurora, name="Bia", email="bia@x.com")
     address = reverse("admin:messaging_contact_export")
-    rows = (
-        b"".join(browser.get(address, {"tag": "vip", "q": "Recife"}).streaming_content).decode("utf-8-sig").splitlines()
-    )  # type: ignore[attr-defined]
+    file = browser.get(address, {"tag": "vip", "q": "cmd"})
+    rows = b"".join(file.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
     assert len(rows) == 2
     assert rows[1].startswith("Aurora,'=cmd(),'+5511987654321,,,,,vip,")
     entry = AuditEntry.objects.get(action="read_personal_data")

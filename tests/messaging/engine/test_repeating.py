@@ -9,14 +9,14 @@ from django.db.models import F
 from integrations.capabilities.messages import Recovery, dedupe_for, recovery_of
 from messaging.models import Contact, Recipient, Sender, SendJob
 from messaging.operations.addresses import skip_open_recipients
-from messaging.operations.claiming import Chunk, claim_chunk
+from messaging.operations.claiming import Chunk, claim_chunk, set_aside_rows
 from messaging.operations.jobs import cancel_job, change_job_limits, skip_cancelled
 from messaging.operations.leases import retry_given_up, settle_expired_leases
 from messaging.operations.recording import Outcome, record_outcomes
 from messaging.operations.totals import fold_tallies
 from messaging.selectors.plans import job_plan
 from messaging.selectors.totals import counted_funnel, funnel
-from messaging.states import ChannelKind, MessageKind, Reason, RecipientState
+from messaging.states import LOST_CODE, ChannelKind, MessageKind, Reason, RecipientState
 
 from .conftest import ACTOR, World, expire_leases, states
 from .test_lost_answers import mail_senders
@@ -41,10 +41,11 @@ def letter(world: World, senders: Sequence[Sender], number: int = 1) -> SendJob:
 
 
 def claim(job: SendJob, sender: Sender, number: int = 1) -> Chunk:
-    Recipient.objects.filter(job=job, state=RecipientState.PENDING).update(
-        not_before=datetime.now(UTC) - timedelta(hours=1)
-    )
-    return claim_chunk(plan=job_plan(job.pk), grants={sender.pk: number}, now=datetime.now(UTC))
+    """One claim, as a batch makes it: rows that have lost a process are set aside first."""
+    waiting = Recipient.objects.filter(job=job, state=RecipientState.PENDING)
+    waiting.update(not_before=datetime.now(UTC) - timedelta(hours=1))
+    aside = set_aside_rows(job_id=job.pk, limit=number, lost=True) if waiting.filter(code=LOST_CODE).exists() else None
+    return claim_chunk(plan=job_plan(job.pk), grants={sender.pk: number}, now=datetime.now(UTC), aside=aside)
 
 
 def lose(job: SendJob, sender: Sender, ago: timedelta, number: int = 1) -> None:
