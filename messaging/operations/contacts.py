@@ -199,7 +199,7 @@ def erase_contact(*, contact_id: int, actor: Actor, why: str) -> None:
             [contact.pk, contact.client_id],
         )
         sent = [(*row[:2], row[2] or timezone.now()) for row in cursor.fetchall() if row[0] and row[1]]
-        parameters = {
+        parameters: dict[str, Any] = {
             "ids": [row[0] for row in sent],
             "senders": [row[1] for row in sent],
             "days": [row[2].date() for row in sent],
