@@ -33,6 +33,7 @@ def pages_of(full: FullTables, rows: int) -> dict[str, tuple[str, ...]]:
             "?tag=raro",
             "?consent=1-1",
             "?consent=1-2",
+            "?consent=3-1",
             "?consent=3-2",
             f"?{giant}&tag=raro",
             "?q=Pessoa+99",

@@ -67,6 +67,7 @@ class AuditEntryAdmin(RecordAdmin):
     list_filter = ("client", DoerFilter, PeriodFilter)
     fields = ("at", "actor", "done", "record", "client", "before", "after", "why", "action")
     readonly_fields = ("done", "record")
+    sortable_by = ()
     masked_fields = {"before": PERSONAL, "after": PERSONAL}
     search_help_text = _("A record with its number, like “campaign 12”, or the whole e-mail address of who did it")
 
@@ -84,7 +85,7 @@ class AuditEntryAdmin(RecordAdmin):
         """What was done, in words."""
         return action_words(entry.action)
 
-    @admin.display(description=_("record"), ordering="subject_type")
+    @admin.display(description=_("record"))
     def record(self, entry: AuditEntry) -> str:
         """What was changed, as people call it, with its number."""
         try:

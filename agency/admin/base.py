@@ -18,7 +18,8 @@ A record's admin is declarations:
   `fixed_fields` are chosen once; a form for new records that differs has Unfold's `add_fieldsets`. Forms begin with `agency.admin.forms`.
 - A record that is rather read than filled in is a `PageAdmin` (`agency.admin.pages`).
 - `search(text)` returns a Q that an index answers (exact or prefix); then give a `search_help_text`. Without it there is no search box.
-- Lists never count beyond 10,000 rows and are ordered by `-id`; `ordering` may be changed only for tables that stay small.
+- Lists never count beyond 10,000 rows and are ordered by `-id`; `ordering` may be changed only for tables that stay small. A big table has
+  `sortable_by = ()`, and names in `looked_through` the filters that no index answers: such a list looks through the newest rows, piece by piece.
 - Every list can be taken away as CSV by whoever sees it (`agency.admin.exporting`): narrowed and ordered as shown, masked as shown, noted in the
   audit log where it holds clear personal data. `export_columns` where the file's differ from the list's; `may_export` to narrow who.
 - `masked_fields` names personal data and money with the permission to read them. Without it the values are masked on the instance itself, so
@@ -30,7 +31,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db import models
@@ -69,11 +70,13 @@ class RecordAdmin(EntryAdmin):
     exports: bool = True
     export_columns: tuple[str, ...] = ()  # those of the list where empty
     export_rows: int = MOST_ROWS
+    looked_through: tuple[str, ...] = ()  # parameters of the list's address
 
     abstract: ClassVar[bool] = True  # a base of further admins, which registers nothing, says so in its own body
     paginator = BoundedPaginator
     ordering: tuple[str, ...] = ("-id",)
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they count every row of every choice
     list_per_page = 50
     list_max_show_all = 0
     actions = None
@@ -113,6 +116,10 @@ class RecordAdmin(EntryAdmin):
         """A page of its own within the admin's frame."""
         frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         return TemplateResponse(request, template, {**frame, **context})
+
+    def must_look(self, request: HttpRequest) -> bool:
+        """Whether what the list is asked for may be rare, and no index finds it."""
+        return any(request.GET.get(name) for name in self.looked_through)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return [self._narrow_filter(item) for item in super().get_list_filter(request)]

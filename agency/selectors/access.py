@@ -81,7 +81,8 @@ def visible_audit_entries(user: Viewer) -> QuerySet[AuditEntry]:
         return entries
     if not user.is_active or not user.pk:
         return entries.none()
-    return entries.filter(Q(client__in=visible_clients(user)) | Q(user_id=user.pk, client__isnull=True))
+    clients = list(visible_clients(user).values_list("pk", flat=True))
+    return entries.filter(Q(client__in=clients) | Q(user_id=user.pk, client__isnull=True))
 
 
 def visible_task_results(user: Viewer) -> QuerySet[TaskResult]:

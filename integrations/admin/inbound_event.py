@@ -77,6 +77,7 @@ class InboundEventAdmin(RecordAdmin):
     list_select_related = ()
     list_display = ("received_at", "service_title", "connection_name", "state", "attempt", "error", "provider_event_id")
     list_filter = (ServiceFilter, "state", "received_on")
+    sortable_by = ()
     search_help_text = gettext_lazy("The number or the provider's id of an event, whole")
     buttons = (
         OperationButton(
@@ -97,6 +98,12 @@ class InboundEventAdmin(RecordAdmin):
             warning=_replay_failed_warning,
         ),
     )
+
+    def must_look(self, request: HttpRequest) -> bool:
+        """Events that wait or failed have indexes; the others, which are most, do not."""
+        return request.GET.get("state__exact") in {
+            str(state.value) for state in (InboundState.DONE, InboundState.IGNORED)
+        }
 
     def search(self, text: str) -> Q:
         """By its number, or by the provider's id."""

@@ -24,6 +24,8 @@ class ConsentAdmin(RecordAdmin):
     list_display = ("contact", "client", "channel", "state_label", "source", "recorded_at")
     state_label = state_column(TONES)
     list_filter = ("channel", "state")
+    looked_through = ("channel__exact", "state__exact")
+    sortable_by = ()
     fields = ("contact", "client", "channel", "state", "source", "proof", "recorded_at", "history")
     readonly_fields = ("client",)
     masked_fields: ClassVar = {

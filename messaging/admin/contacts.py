@@ -84,6 +84,7 @@ class ContactAdmin(PageAdmin):
     )  # fmt: skip
     export_rows = 10_000_000  # everybody of a client: by key, the file is no heavier for being long
     list_filter = ("client", TagFilter, ConsentFilter)
+    sortable_by = ()
     search_help_text = gettext_lazy("A phone, or the beginning of a phone, an e-mail or a name")
     form = ContactForm
     fixed_fields = ("client",)
@@ -115,6 +116,10 @@ class ContactAdmin(PageAdmin):
         if search_term.strip() and not request.user.has_perm(PERSONAL):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
+
+    def must_look(self, request: HttpRequest) -> bool:
+        """Who said yes is most people, or for some channel nobody; who said no has an index."""
+        return request.GET.get("consent", "").endswith(f"-{ConsentState.GRANTED.value}")
 
     @display(description=gettext_lazy("name"))
     def who(self, contact: Contact) -> str:

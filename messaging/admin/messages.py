@@ -40,6 +40,8 @@ class MessageAdmin(RecordAdmin):
     list_select_related = ("client", "contact", "sender")
     list_display = ("at", "way", "client", "contact", "channel", "begins", "became", "stop")
     list_filter = ("client", "direction", "channel")
+    looked_through = ("direction__exact", "channel__exact")
+    sortable_by = ()
     search_help_text = _("Number of a message, or a person's as “person 12”")
     fields = (
         "at",
@@ -72,7 +74,7 @@ class MessageAdmin(RecordAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RecordList]:
         return MessageList
 
-    @admin.display(description=_("direction"), ordering="direction")
+    @admin.display(description=_("direction"))
     def way(self, message: Message) -> str:
         """Which way it went."""
         return message.get_direction_display()

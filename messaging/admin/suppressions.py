@@ -73,6 +73,7 @@ class SuppressionAdmin(RecordAdmin):
     list_select_related = ("client",)
     list_display = ("address", "client", "channel", "reason", "source", "created_at")
     list_filter = ("client", "channel", "reason")
+    looked_through = ("channel__exact", "reason__exact")
     search_help_text = gettext_lazy("Beginning of an e-mail or of a phone, as +55 11 …")
     form = SuppressionForm
     add_fieldsets = ((None, {"fields": ("client", "channel", "address", "reason", "why")}),)

@@ -8,13 +8,17 @@ from django.contrib.admin import site
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client as Browser
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from agency.admin.accounts import EmployeeAdmin
 from agency.admin.base import RecordAdmin
 from agency.admin.pages import PageAdmin
 from agency.models import ApiToken, AuditEntry, Client, ClientGrant, Employee, User
 from agency.rules.masking import masked
 from agency.states import Role
+from messaging.models import Contact, Message
+from messaging.states import ChannelKind, Direction
 from tests.worlds import make_person, make_world
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +82,82 @@ def test_lists_count_to_a_bound_and_go_on_by_key(monkeypatch: pytest.MonkeyPatch
     assert f"?id__lt={oldest}" in last
     rest = browser.get(f"/admin/agency/clientgrant/?id__lt={oldest}").content.decode()
     assert "page 1 · 30 records" in rest
+
+
+def test_a_rare_row_is_looked_for_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no index answers, a page looks through the newest rows only, and says where it stopped."""
+    message = make_world().message
+    rare = Message.objects.create(
+        client=message.client, direction=Direction.INBOUND, channel=ChannelKind.EMAIL, at=message.at
+    )
+    for _number in range(9):
+        Message.objects.create(
+            client=message.client, direction=Direction.INBOUND, channel=ChannelKind.SMS, at=message.at
+        )
+    browser = browser_of(make_person("dora", Role.DIRECTOR))
+    monkeypatch.setattr("agency.admin.lists.LOOK", 3)
+
+    def looked(address: str) -> tuple[list[int], str, str]:
+        shown = browser.get(f"/admin/messaging/message/{address}").context["cl"]
+        return [each.pk for each in shown.result_list], shown.next_url, shown.count_text
+
+    email = f"channel__exact={ChannelKind.EMAIL.value}"
+    # While there is time it looks on by itself; what lies before the row it found is left to the next page.
+    assert looked(f"?{email}")[0] == [rare.pk]
+    monkeypatch.setattr("agency.admin.lists.LOOK_SECONDS", -1.0)
+    newest, pages, address = rare.pk + 9, 0, f"?{email}"
+    while True:
+        found, address, said = looked(address)
+        pages += 1
+        if found:
+            break
+        assert address == f"?{email}&id__lt={newest + 1 - 3 * pages}"
+        assert said == "0 found so far; older ones were not looked through yet"
+    assert (found, pages) == ([rare.pk], 4)
+    assert looked(f"?{email}&id__lt={rare.pk}") == ([], "", "0 records")
+
+
+def test_big_lists_keep_their_order_whatever_the_address_says() -> None:
+    world = make_world()
+    for number in (3, 1, 2):
+        Contact.objects.create(client=world.client, phone=f"+551198765432{number}")
+    browser = browser_of(make_person("dora", Role.DIRECTOR))
+    for column in range(7):
+        shown = browser.get(f"/admin/messaging/contact/?o={column}").context["cl"]
+        assert [each.pk for each in shown.result_list] == list(
+            Contact.objects.order_by("-pk").values_list("pk", flat=True)
+        )
+        assert shown.by_key()
+
+
+def test_what_is_masked_is_not_ordered_by_either() -> None:
+    """Django draws no link for it, but would obey the address; the order alone would tell."""
+    for name, email in (("b", "1@example.com"), ("a", "2@example.com"), ("c", "3@example.com")):
+        Employee.objects.create(name=name, email=email)
+    masking = type(
+        "Masking", (EmployeeAdmin,), {"masked_fields": {"email": "agency.nobody_has_this"}, "abstract": True}
+    )
+
+    def names(admin: type[EmployeeAdmin]) -> list[str]:
+        request = RequestFactory().get("/", {"o": "2"})
+        request.user = director
+        return [each.name for each in admin(Employee, site).get_changelist_instance(request).result_list]
+
+    director = make_person("dora", Role.DIRECTOR)
+    assert EmployeeAdmin.list_display[2] == "email"
+    assert names(EmployeeAdmin) == ["b", "a", "c"]
+    assert names(masking) == ["a", "b", "c"]
+
+
+def test_a_filter_for_what_is_not_seen_asks_nobody() -> None:
+    """The rows of a client that the reader does not see are not even looked for."""
+    foreign = make_world().client
+    mine = [Client.objects.create(name=name, slug=name) for name in ("mine", "also")]
+    browser = browser_of(make_person("ana", Role.ACCOUNT_MANAGER, *mine))
+    with CaptureQueriesContext(connection) as queries:
+        shown = browser.get(f"/admin/agency/auditentry/?client__id__exact={foreign.pk}").context["cl"]
+    assert shown.result_list == []
+    assert not [query["sql"] for query in queries if 'FROM "agency_auditentry"' in query["sql"]]
 
 
 def test_filters_offer_only_visible_records() -> None:
