@@ -23,11 +23,17 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("favicon.ico", import_string("agency.views.icon.favicon")),
+    path(
+        "oauth/callback/",
+        admin.site.admin_view(import_string("integrations.views.oauth.callback")),
+        name="oauth_callback",
+    ),
     path("u/<str:token>", import_string("messaging.views.unsubscribe.unsubscribe"), name="unsubscribe"),
     path("api/openapi.json", import_string("agency.api.root.openapi")),
     path("api/v1/", api.urls),
     path("api/<path:rest>", import_string("agency.api.root.unknown")),
     path("healthz", import_string("agency.views.health.healthz")),
     path("readyz", import_string("agency.views.health.readyz")),
+    path("health/integrations", import_string("integrations.views.health.integrations"), name="health_integrations"),
     path("metrics", import_string("agency.views.health.metrics_page")),
 ]

@@ -40,6 +40,36 @@ class IntegrationsConfig(AppConfig):
             title=_("Sandbox"),
             needs=("database", "migrations"),
         )
+        for name, task, minutes, what in (
+            ("checks", "integrations.check_connections", 5, gettext_noop("tests every connection to a service")),
+            ("tokens", "integrations.renew_tokens", 10, gettext_noop("renews accesses of services before they end")),
+        ):
+            declare_schedule(
+                f"integrations.{name}",
+                task,
+                queue="maintenance",
+                interval=60 * minutes,
+                expires=60 * minutes,
+                tick=True,
+                description=what,
+            )
+        declare_schedule(
+            "integrations.expiries",
+            "integrations.watch_expiries",
+            queue="maintenance",
+            rule="daily 08:00",
+            missed="latest",
+            description=gettext_noop("tells of certificates and accesses that end within 30, 7 or 1 days"),
+        )
+        declare_reference("integrations.ConnectionCheck", "connection_id", "integrations.Connection")
+        declare_retention(
+            "connection_checks",
+            model="integrations.ConnectionCheck",
+            piece="integrations.operations.retention.prune_connection_checks",
+            what=gettext_noop("Checks of connections, one every five minutes each"),
+            why="long enough to see when a service began to falter; alerts keep the episodes themselves",
+            rule="daily 03:17",
+        )
         declare_reference("integrations.InboundEvent", "connection_id", "integrations.Connection")
         declare_reference("integrations.ApiCall", "connection_id", "integrations.Connection")
         task_postrun.connect(_write_ledger, dispatch_uid="integrations.ledger")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import integrations
-from integrations.manifest import Manifest
+from integrations.manifest import Manifest, SettingKind
 from integrations.registry import manifests
 
 ROOT = Path(integrations.__path__[0])
@@ -15,6 +15,32 @@ def problems(root: Path | None = None) -> list[str]:
     found: list[str] = []
     for manifest in manifests().values():
         found += _problems_of(manifest, (root or ROOT) / manifest.slug)
+        found += _oauth_problems(manifest)
+    return found + _shared_variables()
+
+
+def _oauth_problems(manifest: Manifest) -> list[str]:
+    """A declaration of OAuth names settings that exist; only the one that the token fills is of that kind."""
+    names = [item.name for item in manifest.settings]
+    tokens = [item.name for item in manifest.settings if item.kind is SettingKind.OAUTH]
+    wanted = [] if manifest.oauth is None else [manifest.oauth.token_setting]
+    found = (
+        [] if tokens == wanted else [f"{manifest.slug}: oauth fills {wanted}, the settings of that kind are {tokens}"]
+    )
+    needed = () if manifest.oauth is None else manifest.oauth.app_settings
+    return found + [f"{manifest.slug}: oauth needs the setting {name}" for name in needed if name not in names]
+
+
+def _shared_variables() -> list[str]:
+    """One environment variable never means two things; only a provider's app is shared."""
+    owners: dict[str, str] = {}
+    found = []
+    for manifest in manifests().values():
+        app = manifest.oauth.app_settings if manifest.oauth else ()
+        for item in manifest.settings:
+            name = manifest.variable(item)
+            if item.name not in app and owners.setdefault(name, manifest.slug) != manifest.slug:
+                found.append(f"{manifest.slug}: the variable {name} is {owners[name]}'s too")
     return found
 
 

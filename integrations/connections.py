@@ -11,10 +11,15 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from agency.kit.secrecy import mask_secrets
+from integrations.environment import app_credentials, environment_values
 from integrations.errors import NotConfigured
 from integrations.facts import ConnectionFacts
 from integrations.models import Connection
+from integrations.oauth import OAuth
 from integrations.registry import manifest_of
+from integrations.states import ConnectionSource
+
+ACCESS_TOKEN, REFRESH_TOKEN = "access_token", "refresh_token"
 
 
 def connection_facts(connection_id: int) -> ConnectionFacts:
@@ -31,14 +36,28 @@ def connection_facts(connection_id: int) -> ConnectionFacts:
     return facts_of(connection)
 
 
+def agency_facts(service: str) -> ConnectionFacts:
+    """The agency's own connection to a service: the one that a person entered, else the one of the environment. Raises `NotConfigured`."""
+    own = Connection.objects.filter(service=service, client__isnull=True, enabled=True)
+    # Connections of the environment rest while a person's own exists; should both be enabled for a moment, the person's is taken.
+    chosen = own.order_by("source", "pk").last()
+    if chosen is None:
+        raise NotConfigured(service, "connect", "connection_missing", f"the agency has no connection to {service}")
+    return facts_of(chosen)
+
+
 def facts_of(connection: Connection) -> ConnectionFacts:
     """The facts of a loaded connection, enabled or not. While SANDBOX_URL is set, no base URL leads anywhere else.
 
-    Raises `NotConfigured` when its service is unknown or its secrets cannot be decrypted.
+    The token that OAuth granted stands under the name of its setting. Raises `NotConfigured` when its service is unknown, its secrets cannot be
+    decrypted, or a file of the environment cannot be used.
     """
     manifest = manifest_of(connection.service)
     values = {item.name: item.default for item in manifest.settings if item.default and not item.secret}
-    values |= {name: str(value) for name, value in connection.settings.items() if value not in (None, "")}
+    plain, secrets = _own_values(connection)
+    if manifest.oauth is not None:
+        plain, secrets = _with_grant(connection, manifest.oauth, plain, secrets)
+    values |= plain
     if settings.SANDBOX_URL:
         values |= {item.name: f"{settings.SANDBOX_URL}/{manifest.slug}" for item in manifest.settings if item.sandboxed}
     return ConnectionFacts(
@@ -47,8 +66,31 @@ def facts_of(connection: Connection) -> ConnectionFacts:
         key=connection.key,
         settings=values,
         webhook_url=webhook_url(connection) if manifest.webhook else "",
-        secrets=open_secrets(bytes(connection.sealed_secrets), connection.service),
+        secrets=secrets,
     )
+
+
+def _own_values(connection: Connection) -> tuple[dict[str, str], dict[str, str]]:
+    """Settings and secrets from where the connection has them: its record, or the environment."""
+    if connection.source == ConnectionSource.ENVIRONMENT:
+        plain, secrets = environment_values(manifest_of(connection.service))
+        mask_secrets(secrets.values())
+        return plain, secrets
+    plain = {name: str(value) for name, value in connection.settings.items() if value not in (None, "")}
+    return plain, open_secrets(bytes(connection.sealed_secrets), connection.service)
+
+
+def _with_grant(
+    connection: Connection, oauth: OAuth, plain: dict[str, str], secrets: dict[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The same with what OAuth adds: the agency's app where the connection names none, and the granted access token."""
+    manifest = manifest_of(connection.service)
+    for name, value in app_credentials(manifest, oauth).items():
+        (secrets if manifest.item(name).secret else plain).setdefault(name, value)
+    token = open_secrets(bytes(connection.sealed_tokens), connection.service).get(ACCESS_TOKEN)
+    granted = {oauth.token_setting: token} if token else {}
+    mask_secrets([*secrets.values()])
+    return plain, {**secrets, **granted}
 
 
 def webhook_url(connection: Connection) -> str:

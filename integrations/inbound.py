@@ -13,7 +13,7 @@ from agency.kit.actor import Actor
 from integrations.events import ConnectionEvent, InboundFact, ReceivedConnectionEvent, ReceivedFact
 from integrations.health import advice_for_link
 from integrations.models import Connection
-from integrations.operations.connections import record_health
+from integrations.operations.health import record_health
 
 Receiver = Callable[[Sequence[Any]], None]
 

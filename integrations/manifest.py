@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from integrations.calling.policy import CallPolicy, Operation
+from integrations.oauth import OAuth
 
 Text = str | Promise  # source strings are English and translated when shown
 
@@ -86,9 +87,22 @@ class Checks:
             yield item.name, getattr(self, item.name)
 
 
+class SettingKind(enum.StrEnum):
+    """What a setting holds, which decides how it is entered and checked. All but TEXT are encrypted."""
+
+    TEXT = "text"
+    SECRET = "secret"  # noqa: S105 -- the name of a kind
+    JSON = "json"  # an object with the keys `json_keys`, such as the file of a Google service account
+    CERTIFICATE = "certificate"  # PKCS#12 or PEM with its private key; the password is asked beside it and not kept
+    OAUTH = "oauth"  # the access token of the manifest's `oauth`; may also be pasted
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value that a connection to the service needs. Secrets are encrypted and never shown again."""
+    """One value that a connection to the service needs. Secrets are encrypted and never shown again.
+
+    `secret=True` is short for the kind SECRET. `shown_keys` are keys of a JSON secret that people need to see (a service account's `client_email`).
+    """
 
     name: str
     title: Text
@@ -98,6 +112,21 @@ class Setting:
     default: str = ""
     example: str = ""
     sandboxed: bool = False  # a base URL that points to the local sandbox while SANDBOX_URL is set
+    kind: SettingKind = SettingKind.TEXT
+    json_keys: tuple[str, ...] = ()
+    shown_keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Let `secret` and `kind` agree."""
+        if self.kind is not SettingKind.TEXT:
+            object.__setattr__(self, "secret", True)
+        elif self.secret:
+            object.__setattr__(self, "kind", SettingKind.SECRET)
+
+    @property
+    def password_name(self) -> str:
+        """The name under which a certificate's password is given."""
+        return f"{self.name}_password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +168,12 @@ class Manifest:
     policy: CallPolicy = CallPolicy()
     webhook_help: Text = ""
     mail: MailFacts = MailFacts()
+    oauth: OAuth | None = None
+
+    def variable(self, item: Setting) -> str:
+        """The environment variable that may hold a setting: RESEND_API_KEY; GOOGLE_CLIENT_ID for what belongs to the provider's app."""
+        owner = self.slug if self.oauth is None or item.name not in self.oauth.app_settings else self.oauth.provider
+        return f"{owner}_{item.name}".upper()
 
     @property
     def secret_names(self) -> tuple[str, ...]:
@@ -157,3 +192,10 @@ class Manifest:
             for item in self.settings
             if item.required and not (secrets if item.secret else settings).get(item.name) and not item.default
         ]
+
+    def item(self, name: str) -> Setting:
+        """A setting by name. Raises KeyError."""
+        for item in self.settings:
+            if item.name == name:
+                return item
+        raise KeyError(name)

@@ -43,6 +43,11 @@ def service_module(service: str, role: str) -> ModuleType:
     return importlib.import_module(f"integrations.{service}.{role}")
 
 
+def token_calls() -> ModuleType:
+    """`integrations.token_calls`, imported on first use: it brings the HTTP client along."""
+    return importlib.import_module("integrations.token_calls")
+
+
 def build_client(connection: ConnectionFacts, *, capability: str) -> object:
     """The service's client for one connection, as its `client.build(connection)` makes it.
 

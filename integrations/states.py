@@ -24,3 +24,28 @@ class CallOutcome(models.IntegerChoices):
     UNUSABLE = 5, _("account unusable")  # credentials, permission, missing settings
     UNEXPECTED = 6, _("unexpected answer")  # not what the documentation promises
     NOT_ASKED = 7, _("not asked")  # held back here: breaker, quota, pause or bulkhead
+
+
+class ConnectionSource(models.TextChoices):
+    """Where a connection's settings and secrets come from."""
+
+    PERSON = "person", _("entered here")
+    ENVIRONMENT = (
+        "environment",
+        _("from the environment"),
+    )  # read-only; one a service; rests while an entered one exists
+
+
+class GrantState(models.TextChoices):
+    """Life of what a provider granted by OAuth: granted → lost → granted (connected again)."""
+
+    GRANTED = "granted", _("granted")
+    LOST = "lost", _("lost")  # the provider takes the refresh token no more: a person connects again
+
+
+class CheckState(models.IntegerChoices):
+    """The result of one look at a connection, as its history keeps it."""
+
+    OK = 1, _("works")
+    DEGRADED = 2, _("works, but look at it")
+    FAILED = 3, _("does not work")

@@ -2,8 +2,10 @@
 
 from celery import shared_task
 
+from agency.kit.actor import Actor
 from agency.kit.queue import enqueue
 from integrations.inbound import deliver
+from integrations.runners import oauth, watching
 from integrations.runners.dispatching import dispatch_inbound as dispatch_due_events
 
 
@@ -12,3 +14,21 @@ def dispatch_inbound() -> None:
     """Acts on stored webhook deliveries, and wakes itself again while some are left."""
     if dispatch_due_events(deliver):
         enqueue("integrations.dispatch_inbound")
+
+
+@shared_task(name="integrations.check_connections")
+def check_connections() -> int:
+    """Tests every connection in use (every five minutes). Returns how many."""
+    return len(watching.check_all_connections(actor=Actor.system("integrations.check_connections")))
+
+
+@shared_task(name="integrations.renew_tokens")
+def renew_tokens() -> int:
+    """Renews the tokens that end soon (every ten minutes). Returns how many."""
+    return oauth.renew_due_tokens(actor=Actor.system("integrations.renew_tokens"))
+
+
+@shared_task(name="integrations.watch_expiries")
+def watch_expiries(slot: str = "") -> int:
+    """Tells people of certificates and accesses that end soon (a daily slot schedule). Returns how many do."""
+    return watching.watch_expiries(actor=Actor.system("integrations.watch_expiries"))

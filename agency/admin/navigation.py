@@ -51,5 +51,5 @@ def _item(page: Any, request: HttpRequest) -> dict[str, Any] | None:
     return {
         "title": title[:1].upper() + title[1:],
         "icon": page.icon,
-        "link": reverse(f"admin:{options.app_label}_{options.model_name}_changelist"),
+        "link": reverse(f"admin:{options.app_label}_{options.model_name}_{page.part}"),
     }

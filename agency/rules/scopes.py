@@ -14,6 +14,7 @@ SCOPES: dict[str, str] = {
     "messages:send": "send single messages",
     "campaigns:read": "read campaigns, executions, recipients and reports",
     "campaigns:write": "create and change campaigns",
+    "integrations:read": "read how connections to services are doing",
     "campaigns:run": "start, pause, resume and cancel campaigns",
     "freeze:switch": "freeze all sending, and let it go on",
 }

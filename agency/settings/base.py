@@ -7,7 +7,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from agency.settings.accounts import *
-from agency.settings.environment import environment
+from agency.settings.environment import environment, read_variable
 from agency.settings.navigation import NAVIGATION as NAVIGATION
 from agency.settings.web import *
 
@@ -17,6 +17,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 PUBLIC_BASE_URL = ENV.public_base_url.rstrip("/")
 SANDBOX_URL = ENV.sandbox_url.rstrip("/")
+READ_VARIABLE = read_variable  # of the connections that are written in the environment: integrations/environment.py
 DNS_SERVER = ENV.dns_server
 SEND_CONCURRENCY = ENV.send_concurrency
 API_REQUESTS_PER_MINUTE = ENV.api_requests_per_minute

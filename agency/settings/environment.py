@@ -4,7 +4,9 @@ A value comes from, in this order: the variable itself; a file named by `<NAME>_
 named by `AWS_SECRETS_ID` in AWS Secrets Manager; the default below.
 """
 
+import base64
 import os
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from ipaddress import ip_address
@@ -16,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import read_env_file
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -93,6 +96,7 @@ class Environment(BaseSettings):
     )
     keep_answers_days: int = Field(7, ge=1, description="Days that answers to API requests are kept for repetitions")
     keep_api_calls_days: int = Field(120, ge=62, description="Days that single calls of services are kept")
+    keep_connection_checks_days: int = Field(90, ge=1, description="Days that single checks of connections are kept")
     keep_delivery_events_days: int = Field(365, ge=7, description="Days that single delivery reports are kept")
     keep_failed_inbound_events_days: int = Field(
         180, ge=2, description="Days that webhook deliveries are kept which could not be acted upon"
@@ -140,6 +144,42 @@ class Environment(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         files, secrets_manager = FileSource(settings_cls), SecretsManagerSource(settings_cls)
         return init_settings, env_settings, files, dotenv_settings, secrets_manager
+
+
+@cache
+def _written() -> Mapping[str, str | None]:
+    """What `.env` says, read once."""
+    path = BASE_DIR / ".env"
+    return read_env_file(path, case_sensitive=True) if path.is_file() else {}
+
+
+@cache
+def _secrets_manager() -> dict[str, Any]:
+    return SecretsManagerSource(Environment)()
+
+
+def read_variable(name: str) -> str:
+    """A variable whose name is only known from a service's manifest (RESEND_API_KEY), from the same places in the same order; empty when it is not set.
+
+    A file that is not text comes as Base64. Raises ImproperlyConfigured for a file that cannot be read.
+    """
+    if value := os.environ.get(name):
+        return value
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {error}.") from error
+        try:
+            return content.decode().strip()
+        except UnicodeDecodeError:
+            return base64.b64encode(content).decode()
+    return _written().get(name) or str(_secrets_manager().get(name) or "")
+
+
+def no_variable(name: str) -> str:
+    """An environment that says nothing, for tests."""
+    return ""
 
 
 def revealed(secret: SecretStr | None) -> str:

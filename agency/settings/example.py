@@ -6,6 +6,9 @@
 import sys
 from pathlib import Path
 
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.utils.translation import override
 from pydantic import SecretStr
 
 from agency.settings.environment import BASE_DIR, Environment
@@ -38,6 +41,10 @@ VALKEY_PASSWORD=
 #GRAFANA_PASSWORD=
 #GRAFANA_PORT=3000
 """
+SERVICES = """\
+# Connections of the agency itself to outside services, as an alternative to entering them in the admin (which wins where both exist).
+# From integrations/*/manifest.py; a service is connected when all of its variables that are marked required are there.
+"""
 REQUIRED = ("secret_key", "encryption_keys", "allowed_hosts", "public_base_url")
 OURS = ("batuta_servers",)  # set by the image and by make, not by a person
 
@@ -52,7 +59,26 @@ def example_text() -> str:
         sign = "" if name in REQUIRED else "#"
         blocks.append(f"# {field.description}\n{sign}{name.upper()}={default}\n")
     aws = "# Name or ARN of a secret in AWS Secrets Manager that holds values of the above as one JSON object\n#AWS_SECRETS_ID=\n"
-    return "\n".join((HEAD, "".join((*blocks, aws)), COMPOSE))
+    return "\n".join((HEAD, "".join((*blocks, aws)), SERVICES + _services(), COMPOSE))
+
+
+def _services() -> str:
+    """The variables of every service, those of one provider's app once; what docker-compose.yml names too stands there."""
+    if not settings.configured:
+        settings.configure(USE_I18N=False)
+    named = {line.lstrip("#").partition("=")[0] for line in COMPOSE.splitlines() if "=" in line}
+    blocks = []
+    # By name: a service's manifest is pure, and the settings know no package by import.
+    for manifest in import_string("integrations.registry.manifests")().values():
+        lines = []
+        with override("en"):
+            for name, item in import_string("integrations.environment.variables")(manifest):
+                if name not in named:
+                    needed = " (required)" if item.required and not item.default else ""
+                    lines.append(f"# {item.title}{needed}: {item.purpose}\n#{name}={item.default}\n")
+                    named.add(name)
+        blocks.append(f"# {manifest.title}\n{''.join(lines)}")
+    return "".join(blocks)
 
 
 def main(path: Path, arguments: list[str]) -> int:

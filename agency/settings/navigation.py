@@ -10,12 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Page(NamedTuple):
-    """One entry: a record's list (`app.model`), or `index` for the home page."""
+    """One entry: a record's list (`app.model`), another page of its admin (`part`), or `index` for the home page."""
 
     label: str
     icon: str
     key: str = ""
     title: str | Promise = ""
+    part: str = "changelist"
 
 
 NAVIGATION: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
@@ -61,6 +62,7 @@ NAVIGATION: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
     (
         _("Integrations"),
         (
+            Page("integrations.connection", "hub", "v", _("Services"), "services"),
             Page("integrations.connection", "cable", "n"),
             Page("integrations.inboundevent", "call_received", "w"),
         ),

@@ -2,6 +2,7 @@
 
 from agency.settings.base import *
 from agency.settings.base import QUEUES
+from agency.settings.environment import no_variable
 from agency.settings.runtime import server_settings
 
 globals().update(server_settings("test", QUEUES))
@@ -14,3 +15,4 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PUBLIC_BASE_URL = "http://127.0.0.1:8000"
 WHITENOISE_AUTOREFRESH = True  # static files are found where they are; nothing is collected for a test
 DNS_SERVER = "127.0.0.1:9"  # nobody answers there; a test that asks starts a server of its own
+READ_VARIABLE = no_variable  # no connection comes from the environment of whoever runs the tests

@@ -7,6 +7,10 @@ from agency.admin.actions import declare_actions
 declare_actions(
     {
         "check_connection": gettext_lazy("found a connection in another state"),
+        "begin_oauth": gettext_lazy("went to a provider for consent"),
+        "grant_oauth": gettext_lazy("got the consent of a provider"),
+        "lose_oauth": gettext_lazy("lost the consent of a provider"),
+        "renew_oauth": gettext_lazy("renewed an access"),
         "create_connection": gettext_lazy("created a connection"),
         "disable_connection": gettext_lazy("disabled a connection"),
         "enable_connection": gettext_lazy("enabled a connection"),

@@ -6,9 +6,10 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
 
 from agency.admin.asked import signed_in
 from agency.admin.base import RecordAdmin
@@ -16,7 +17,16 @@ from agency.admin.buttons import OperationButton, calls
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput, OperationRefused
 from agency.selectors.access import sees_everything
-from integrations.admin.connection_form import connection_form
+from integrations.admin.connection_form import connection_form, secret_fields, typed_secrets
+from integrations.admin.connection_words import (
+    HEALTH_WORDS,
+    connection_mark,
+    credentials_picture,
+    history_picture,
+    latency_words,
+)
+from integrations.admin.consent import consent_page
+from integrations.admin.overview import services_context
 from integrations.connections import webhook_url
 from integrations.health import HealthState
 from integrations.manifest import Manifest
@@ -30,6 +40,9 @@ from integrations.operations.connections import (
 from integrations.registry import manifests
 from integrations.runners.check_connection import check_connection
 from integrations.selectors.visible import visible_connections
+from integrations.states import ConnectionSource
+
+CHANGE = "integrations.change_connection"
 
 
 def _check(actor: Actor, connection: Connection, answers: Mapping[str, Any]) -> str:
@@ -43,11 +56,8 @@ def _disable_warning(connection: Connection) -> str:
     return _("Messages that would go through it are skipped, and its webhooks are refused, until it is enabled again.")
 
 
-HEALTH_WORDS = {
-    HealthState.OK: gettext_lazy("works"),
-    HealthState.DEGRADED: gettext_lazy("works, but look at it"),
-    HealthState.FAILED: gettext_lazy("does not work"),
-}
+def _is_entered(connection: Connection) -> bool:
+    return connection.source == ConnectionSource.PERSON
 
 
 @admin.register(Connection)
@@ -56,27 +66,47 @@ class ConnectionAdmin(RecordAdmin):
 
     visible_to = staticmethod(visible_connections)
     list_select_related = ("client",)
-    list_display = ("name", "service_title", "client", "enabled", "health_word", "health_text", "checked_at")
-    list_filter = ("service", "client", "enabled", "health")
+    list_display = (
+        "name",
+        "service_title",
+        "client",
+        "source",
+        "health_word",
+        "latency",
+        "health_text",
+        "checked_at",
+    )
+    list_filter = ("service", "client", "source", "enabled", "health")
     ordering = ("service", "name")
     fixed_fields = ("client",)
-    readonly_fields = ("service_title", "webhook", "enabled", "health_word", "health_text", "checked_at")
+    readonly_fields = (
+        "service_title",
+        "source",
+        "webhook",
+        "enabled",
+        "health_word",
+        "health_text",
+        "checked_at",
+        "latency",
+        "history",
+        "credentials",
+    )
     buttons = (
-        OperationButton("check", gettext_lazy("Test connection"), "integrations.change_connection", run=_check),
+        OperationButton("check", gettext_lazy("Test connection"), CHANGE, run=_check),
         OperationButton(
             "enable",
             gettext_lazy("Enable"),
-            "integrations.change_connection",
+            CHANGE,
             run=calls(enable_connection, "connection_id", gettext_lazy("The connection is used again.")),
-            shown=lambda connection: not connection.enabled,
+            shown=lambda connection: not connection.enabled and _is_entered(connection),
         ),
         OperationButton(
             "disable",
             gettext_lazy("Disable"),
-            "integrations.change_connection",
+            CHANGE,
             run=calls(disable_connection, "connection_id", gettext_lazy("The connection is switched off.")),
             warning=_disable_warning,
-            shown=lambda connection: bool(connection.enabled),
+            shown=lambda connection: connection.enabled and _is_entered(connection),
         ),
     )
 
@@ -88,8 +118,58 @@ class ConnectionAdmin(RecordAdmin):
 
     @admin.display(description=gettext_lazy("health"), ordering="health")
     def health_word(self, connection: Connection) -> str:
-        """The last check in words."""
-        return str(HEALTH_WORDS[HealthState(connection.health)]) if connection.health else "-"
+        """The last check as colour, icon and word."""
+        return connection_mark(connection)
+
+    @admin.display(description=gettext_lazy("latency"), ordering="latency_ms")
+    def latency(self, connection: Connection) -> str:
+        """How long the last check took."""
+        return latency_words(connection.latency_ms)
+
+    @admin.display(description=gettext_lazy("last checks"))
+    def history(self, connection: Connection) -> str:
+        """The checks of the last hours as a picture, and in words."""
+        return history_picture(connection)
+
+    @admin.display(description=gettext_lazy("credentials"))
+    def credentials(self, connection: Connection) -> str:
+        """Until when certificates and consent are good, and what was granted."""
+        return credentials_picture(connection)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("services/", view(self.services), name=self._url_name("services")),
+            path("<path:object_id>/connect/", view(self.connect), name=self._url_name("connect")),
+        ]
+        return [*own, *super().get_urls()]
+
+    def services(self, request: HttpRequest) -> HttpResponse:
+        """Every service by category: connected or not, how it is doing, what to do, what is left and what it cost."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self.show(request, "integrations/services.html", _("Services"), **services_context(request))
+
+    def connect(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then send the person to the provider for consent."""
+        connection = self.seen(request, object_id)
+        if not self.has_change_permission(request, connection):
+            raise PermissionDenied
+        return consent_page(self, request, connection, self._manifest(request, connection))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes here what is written in the environment."""
+        return super().has_change_permission(request, obj) and (obj is None or _is_entered(obj))
+
+    def _links(self, request: HttpRequest, buttons: Any, role: str, record: Any) -> list[dict[str, Any]]:
+        """The buttons; where the service asks for consent, getting it stands first."""
+        links = super()._links(request, buttons, role, record)
+        manifest = None if record is None else manifests().get(record.service)
+        if manifest is None or manifest.oauth is None or not self.has_change_permission(request, record):
+            return links
+        address = reverse(f"{self.admin_site.name}:{self._url_name('connect')}", args=(record.pk,))
+        first = {"title": _("Connect"), "icon": "link", "variant": ActionVariant.PRIMARY, "attrs": {}, "path": address}
+        return [first, *links]
 
     @admin.display(description=gettext_lazy("webhook address"))
     def webhook(self, connection: Connection) -> str:
@@ -124,11 +204,11 @@ class ConnectionAdmin(RecordAdmin):
         sets: list[Any] = [
             (manifest.title, {"fields": ["name", "client"], "description": manifest.purpose}),
             (_("Settings"), {"fields": manifest.plain_names}),
-            (_("Secrets"), {"fields": manifest.secret_names}),
+            (_("Secrets"), {"fields": secret_fields(manifest)}),
         ]
         if obj is not None:
-            state = ["service_title", "enabled", "health_word", "health_text", "checked_at", "webhook"]
-            sets.append((_("State"), {"fields": state}))
+            state = ["service_title", "source", "enabled", "health_word", "health_text", "checked_at", "latency"]
+            sets.append((_("State"), {"fields": [*state, "history", "credentials", "webhook"]}))
         if not self.has_change_permission(request, obj) and obj is not None:
             # A reader sees what it is and how it is doing, neither settings nor secrets.
             return [sets[0], sets[-1]]
@@ -145,7 +225,7 @@ class ConnectionAdmin(RecordAdmin):
             name=cleaned["name"],
             client=cleaned["client"],
             settings={name: cleaned[name] for name in manifest.plain_names},
-            secrets={name: cleaned[name] for name in manifest.secret_names},
+            secrets=typed_secrets(manifest, cleaned),
         )
 
     def change_record(
@@ -158,8 +238,11 @@ class ConnectionAdmin(RecordAdmin):
             connection_id=connection.pk,
             name=cleaned["name"],
             settings={name: cleaned[name] for name in manifest.plain_names},
-            secrets={name: cleaned[name] for name in manifest.secret_names},
+            secrets=typed_secrets(manifest, cleaned),
         )
+
+    class Media:
+        css = {"all": ("integrations/integrations.css",)}
 
     @staticmethod
     def _manifest(request: HttpRequest, connection: Connection | None) -> Manifest:

@@ -2,6 +2,8 @@
 
 from integrations.models.api_call import ApiCall
 from integrations.models.connection import Connection
+from integrations.models.connection_check import ConnectionCheck
 from integrations.models.inbound_event import InboundEvent
+from integrations.models.oauth import OAuthAttempt, OAuthGrant
 
-__all__ = ["ApiCall", "Connection", "InboundEvent"]
+__all__ = ["ApiCall", "Connection", "ConnectionCheck", "InboundEvent", "OAuthAttempt", "OAuthGrant"]

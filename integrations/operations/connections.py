@@ -1,22 +1,21 @@
 """Every change of a connection. Audit entries name the secrets that changed and never their values."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agency.kit.actor import Actor
-from agency.kit.errors import InvalidInput
+from agency.kit.errors import OperationRefused
 from agency.models import Client
+from agency.operations.alerts import clear_alerts_of
 from agency.operations.audit import record_audit
 from integrations.connections import is_sealed_by_newest, open_secrets, seal_secrets
 from integrations.errors import NotConfigured
-from integrations.health import Health
-from integrations.manifest import Manifest
 from integrations.models import Connection
-from integrations.registry import manifest_of
+from integrations.operations.connection_values import accepted_values, connection_name, known_manifest
+from integrations.operations.environment import let_rest
+from integrations.states import ConnectionSource
 
 ROTATION_CHUNK = 200
 
@@ -33,13 +32,18 @@ def create_connection(
     why: str = "",
 ) -> Connection:
     """Connect an account of an outside service. Raises `InvalidInput` naming the field to mend."""
-    manifest = _manifest(service)
-    plain, sealed = _accepted(manifest, settings or {}, secrets or {})
+    given = accepted_values(known_manifest(service), settings or {}, secrets or {})
     connection = Connection.objects.create(
-        service=service, name=_name(name), client=client, settings=plain, sealed_secrets=seal_secrets(sealed)
+        service=service,
+        name=connection_name(name),
+        client=client,
+        settings=given.plain,
+        sealed_secrets=seal_secrets(given.secrets),
+        credential_facts=given.facts,
     )
-    after = {"service": service, "name": connection.name, "settings": plain, "secrets": sorted(sealed)}
+    after = {"service": service, "name": connection.name, "settings": given.plain, "secrets": sorted(given.secrets)}
     record_audit(actor=actor, action="create_connection", subject=connection, client=client, after=after, why=why)
+    let_rest(actor=actor, service=service)
     return connection
 
 
@@ -53,21 +57,24 @@ def update_connection(
     secrets: Mapping[str, str] | None = None,
     why: str = "",
 ) -> Connection:
-    """Change name, settings (the whole set) or secrets (only those given and not empty). Raises `InvalidInput`."""
-    connection = Connection.objects.select_for_update().get(pk=connection_id)
-    manifest = _manifest(connection.service)
+    """Change name, settings (the whole set) or secrets (only those given and not empty). Raises `InvalidInput`.
+
+    Raises `OperationRefused` for a connection of the environment.
+    """
+    connection = _own(connection_id)
+    manifest = known_manifest(connection.service)
     kept = open_secrets(bytes(connection.sealed_secrets), connection.service)
-    given = {key: value for key, value in (secrets or {}).items() if value}
-    plain, sealed = _accepted(manifest, connection.settings if settings is None else settings, {**kept, **given})
+    typed = {key: value for key, value in (secrets or {}).items() if value}
+    given = accepted_values(manifest, connection.settings if settings is None else settings, {**kept, **typed})
     before = {"name": connection.name, "settings": connection.settings}
-    connection.name = connection.name if name is None else _name(name)
-    connection.settings = plain
-    if sealed != kept:
-        connection.sealed_secrets = seal_secrets(sealed)
-    changed = sorted(key for key in sealed if sealed[key] != kept.get(key))
-    after = {"name": connection.name, "settings": plain, "secrets changed": changed}
-    if changed or before != {"name": connection.name, "settings": plain}:
-        connection.save(update_fields=["name", "settings", "sealed_secrets"])
+    connection.name = connection.name if name is None else connection_name(name)
+    connection.settings, connection.credential_facts = given.plain, given.facts
+    if given.secrets != kept:
+        connection.sealed_secrets = seal_secrets(given.secrets)
+    changed = sorted(key for key in given.secrets if given.secrets[key] != kept.get(key))
+    after = {"name": connection.name, "settings": given.plain, "secrets changed": changed}
+    if changed or before != {"name": connection.name, "settings": given.plain}:
+        connection.save(update_fields=["name", "settings", "sealed_secrets", "credential_facts"])
         record_audit(
             actor=actor,
             action="update_connection",
@@ -90,27 +97,6 @@ def disable_connection(*, actor: Actor, connection_id: int, why: str = "") -> Co
     return _set_enabled(actor, connection_id, enabled=False, why=why)
 
 
-@transaction.atomic
-def record_health(*, actor: Actor, connection_id: int, health: Health) -> Connection:
-    """Keep the result of a check; audited only when the state changed."""
-    connection = Connection.objects.select_for_update().get(pk=connection_id)
-    before = connection.health
-    connection.health = health.state.value
-    connection.health_text = str(health.text)[:300]
-    connection.checked_at = timezone.now()
-    connection.save(update_fields=["health", "health_text", "checked_at"])
-    if before != connection.health:
-        record_audit(
-            actor=actor,
-            action="check_connection",
-            subject=connection,
-            client=connection.client,
-            before={"health": before},
-            after={"health": connection.health, "text": connection.health_text},
-        )
-    return connection
-
-
 def rotate_secrets(*, actor: Actor) -> tuple[int, list[int]]:
     """Seal every connection's secrets with the newest key, in chunks; safe to repeat.
 
@@ -124,22 +110,23 @@ def rotate_secrets(*, actor: Actor) -> tuple[int, list[int]]:
                 return rotated, unreadable
             last = chunk[-1].pk
             for connection in chunk:
-                sealed = bytes(connection.sealed_secrets)
-                if is_sealed_by_newest(sealed):
+                sealed, tokens = bytes(connection.sealed_secrets), bytes(connection.sealed_tokens)
+                if is_sealed_by_newest(sealed) and is_sealed_by_newest(tokens):
                     continue
                 try:
                     connection.sealed_secrets = seal_secrets(open_secrets(sealed, connection.service))
+                    connection.sealed_tokens = seal_secrets(open_secrets(tokens, connection.service))
                 except NotConfigured:
                     unreadable.append(connection.pk)
                     continue
-                connection.save(update_fields=["sealed_secrets"])
+                connection.save(update_fields=["sealed_secrets", "sealed_tokens"])
                 record_audit(actor=actor, action="rotate_secrets", subject=connection, client=connection.client)
                 rotated += 1
 
 
 @transaction.atomic
 def _set_enabled(actor: Actor, connection_id: int, *, enabled: bool, why: str) -> Connection:
-    connection = Connection.objects.select_for_update().get(pk=connection_id)
+    connection = _own(connection_id)
     if connection.enabled != enabled:
         connection.enabled = enabled
         connection.save(update_fields=["enabled"])
@@ -152,48 +139,18 @@ def _set_enabled(actor: Actor, connection_id: int, *, enabled: bool, why: str) -
             after={"enabled": enabled},
             why=why,
         )
+        if not enabled:
+            clear_alerts_of(actor=actor, subject=connection)
+        let_rest(actor=actor, service=connection.service)
     return connection
 
 
-def _manifest(service: str) -> Manifest:
-    try:
-        return manifest_of(service)
-    except NotConfigured:
-        raise InvalidInput("service_unknown", _("There is no such service."), "service") from None
-
-
-def _name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > 120:
-        raise InvalidInput("name_invalid", _("Give a name of 1 to 120 characters."), "name")
-    return name
-
-
-def _accepted(
-    manifest: Manifest, settings: Mapping[str, str], secrets: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The settings and secrets that the manifest knows, stripped. Raises `InvalidInput`."""
-    unknown = sorted(({*settings} - {*manifest.plain_names}) | ({*secrets} - {*manifest.secret_names}))
-    if unknown:
-        raise InvalidInput("setting_unknown", _("%(name)s is not a setting.") % {"name": unknown[0]}, unknown[0])
-    plain = {name: str(value).strip() for name, value in settings.items() if str(value).strip()}
-    sealed = {name: value.strip() for name, value in secrets.items() if value.strip()}
-    titles = {item.name: item.title for item in manifest.settings}
-    for name in manifest.missing(plain, sealed):
-        raise InvalidInput("setting_missing", _("%(title)s is required.") % {"title": titles[name]}, name)
-    for item in manifest.settings:
-        value = plain.get(item.name, "")
-        if item.sandboxed and value and not _is_web_address(value):
-            raise InvalidInput("url_invalid", _("Enter an address that starts with https://."), item.name)
-    for name, value in {**plain, **sealed}.items():
-        if not value.isprintable():
-            raise InvalidInput("characters", _("%(title)s holds control characters.") % {"title": titles[name]}, name)
-    return plain, sealed
-
-
-def _is_web_address(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and not parts.query
-    except ValueError:
-        return False
+def _own(connection_id: int) -> Connection:
+    """The connection, locked. Raises `OperationRefused` where the environment and not a person decides."""
+    connection = Connection.objects.select_for_update().get(pk=connection_id)
+    if connection.source == ConnectionSource.ENVIRONMENT:
+        raise OperationRefused(
+            "environment_connection",
+            _("This connection is written in the environment of the server; change it there."),
+        )
+    return connection

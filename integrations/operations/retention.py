@@ -1,4 +1,4 @@
-"""Deleting stored webhook deliveries, a piece at a time. The runner writes the audit entry, one a run."""
+"""Deleting stored webhook deliveries and checks of connections, a piece at a time. The runner writes the audit entry, one a run."""
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -14,6 +14,21 @@ DELETE FROM integrations_inboundevent WHERE id IN (
     ORDER BY received_on LIMIT %(limit)s
 )
 """
+
+_PRUNE_CHECKS = """
+DELETE FROM integrations_connectioncheck WHERE id IN (
+    SELECT id FROM integrations_connectioncheck
+    WHERE checked_on < (now() AT TIME ZONE 'UTC')::date - %(days)s ORDER BY checked_on LIMIT %(limit)s
+)
+"""
+
+
+@transaction.atomic
+def prune_connection_checks(*, limit: int) -> int:
+    """Delete at most `limit` of the oldest checks of connections. Returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PRUNE_CHECKS, {"days": settings.KEEP_DAYS["connection_checks"], "limit": limit})
+        return int(cursor.rowcount)
 
 
 @transaction.atomic

@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 3.0  # a changed or disabled connection is noticed within this time
 READ_SECONDS = 10.0  # after which a silent database counts as away
 MISS_SECONDS = 0.25  # unknown keys cause at most one query in this time, however many they are
-READ = "SELECT id, service, name, key, settings, sealed_secrets FROM integrations_connection WHERE enabled"
+READ = "SELECT id, service, name, key, settings, sealed_secrets, source FROM integrations_connection WHERE enabled"
 
-ConnectionRow = tuple[int, str, str, str, dict[str, object], bytes]
+ConnectionRow = tuple[int, str, str, str, dict[str, object], bytes, str]
 
 
 class KnownConnections:
@@ -52,9 +52,17 @@ class KnownConnections:
         known = self._opened.get(key)
         if known is not None and known[0] == row:
             return known[1]
-        identifier, service, name, key, settings, sealed = row
+        identifier, service, name, key, settings, sealed, source = row
         facts = facts_of(
-            Connection(id=identifier, service=service, name=name, key=key, settings=settings, sealed_secrets=sealed)
+            Connection(
+                id=identifier,
+                service=service,
+                name=name,
+                key=key,
+                settings=settings,
+                sealed_secrets=sealed,
+                source=source,
+            )
         )
         self._opened[key] = row, facts
         return facts

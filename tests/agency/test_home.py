@@ -10,9 +10,11 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 
 from agency.admin import home
 from agency.kit import home as kit_home
+from agency.kit.actor import Actor
 from agency.kit.home import Need
 from agency.models import User
 from agency.states import Role
@@ -20,7 +22,9 @@ from automations.models import Slot
 from automations.states import SlotState
 from campaigns.outreach.models import Campaign, Execution
 from campaigns.outreach.states import CampaignState, ExecutionState
+from integrations.health import Health, HealthState
 from integrations.models import Connection
+from integrations.operations.health import record_health
 from messaging.models import ContactImport, JobTotal, Sender, SendJob, Tally
 from messaging.states import ImportState, Reason, RecipientState, SenderState
 from tests.worlds import World, make_person, make_world
@@ -37,7 +41,12 @@ def _empty_cache() -> None:
 def troubled() -> World:
     """A client where everything needs somebody."""
     world = make_world()
-    Connection.objects.update(health="failed", health_text="The key was refused.", checked_at=timezone.now())
+    with override("en"):  # an alert is written in the language of whoever raises it, and Beat's is the agency's
+        record_health(
+            actor=Actor.system("test"),
+            connection_id=Connection.objects.get().pk,
+            health=Health(HealthState.FAILED, "The key was refused."),
+        )
     Sender.objects.update(state=SenderState.RESTRICTED, state_why="bad quality")
     ContactImport.objects.update(state=ImportState.FAILED, error="protected by a password")
     Campaign.objects.update(state=CampaignState.PAUSED)

@@ -16,6 +16,7 @@ HOT = {
     "messaging_deliveryevent": "received_on",
     "integrations_inboundevent": "received_on",
     "integrations_apicall": "called_on",
+    "integrations_connectioncheck": "checked_on",
 }
 # Columns that look like a reference and are none; each with the reason.
 NO_REFERENCE = {
