@@ -144,7 +144,7 @@ class ControlApi:
             raise ControlRefused(f"code must be one of {', '.join(targets[0].codes())}")
         if fault.kind is FaultKind.DROP_FIELD:
             check_path(fault.path)
-        _require_support(fault, targets)
+        require_support(fault, targets)
         self._world.faults.switch_on(fault)
         self._tell_services()
         return json_response(201, fault.public())
@@ -252,7 +252,7 @@ class ControlApi:
             service.faults_changed()
 
 
-def _require_support(fault: Fault, targets: list[Imitation]) -> None:
+def require_support(fault: Fault, targets: list[Imitation]) -> None:
     """Raises Unsupported when the fault could never strike."""
     if fault.operation == "*" or fault.kind in WEBHOOK_KINDS:
         named = targets

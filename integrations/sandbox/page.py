@@ -13,9 +13,10 @@ from django.template import Context, Engine
 from django.utils import translation
 from django.utils.translation import gettext
 
-from .control_api import same_origin
+from .control_api import require_support, same_origin
 from .faults import DEFAULT_SECONDS, BadFault, FaultKind
 from .imitation import ControlRefused, Imitation, MessagingImitation
+from .page_rows import service_rows
 from .page_words import FAULT_GROUPS, fault_rows, number_words, phone_row
 from .wire import BadBody, Exchange, Request, Response
 from .world import World
@@ -71,7 +72,10 @@ class Page:
                 }
                 if form.get("seconds") and kind in DEFAULT_SECONDS:
                     fault["seconds"] = float(form["seconds"])
-                faults.add(fault)
+                described = faults.described(fault)
+                where = described.service
+                require_support(described, list(self._services.values()) if where == "*" else [self._services[where]])
+                faults.switch_on(described)
                 self._tell_services()
             case "/faults/off":
                 for each in [each for each in faults if each.kind.value == form["kind"]]:
@@ -136,13 +140,22 @@ class Page:
                     "title": title,
                     "accepted": number_words(world.counts.get(f"accepted.{slug}", 0)),
                     "address": self._services[slug].address(host),
+                    "carries_messages": isinstance(self._services[slug], MessagingImitation),
                 }
                 for slug, title in titles.items()
             ],
+            "service_rows": service_rows(world, self._services, host, opened),
+            "services_open": "services" in opened,
+            "asked": number_words(sum(n for what, n in world.counts.items() if what.startswith("asked."))),
+            "written": number_words(sum(n for what, n in world.counts.items() if what.startswith("writes."))),
             "phones": [phone_row(phone, titles, now, is_open=phone.address in opened) for phone in found],
             "known_phones": number_words(len(world.phones)),
             "shown": number_words(len(found)),
-            "groups": [{"title": group.title, "rows": fault_rows(group, faults)} for group in FAULT_GROUPS],
+            "groups": [
+                {"title": group.title, "rows": rows, "is_open": group.is_usual or any(row.on for row in rows)}
+                for group in FAULT_GROUPS
+                for rows in [fault_rows(group, faults)]
+            ],
             "faults_on": len(faults) + int(world.postman.held),
             "held": world.postman.held,
             "shares": [{"value": f"{share:g}", "words": f"{share * 100:g} %"} for share in SHARES],

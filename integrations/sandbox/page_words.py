@@ -50,10 +50,11 @@ class FaultWords:
 
 @dataclass(frozen=True, slots=True)
 class FaultGroup:
-    """Switches that belong together."""
+    """Switches that belong together; `is_usual` says that they are shown at once."""
 
     title: Words
     faults: tuple[FaultWords, ...]
+    is_usual: bool = True
 
 
 FAULT_GROUPS = (
@@ -62,6 +63,7 @@ FAULT_GROUPS = (
         (
             FaultWords(FaultKind.RATE_LIMIT, _("Too many requests"), _("Answers 429 with Retry-After.")),
             FaultWords(FaultKind.SERVER_ERROR, _("Server error"), _("Answers 500 and accepts nothing.")),
+            FaultWords(FaultKind.UNAVAILABLE, _("Out of service"), _("Answers 503 and accepts nothing.")),
             FaultWords(FaultKind.CUT_BEFORE, _("Connection cut before"), _("Cuts the connection, accepts nothing.")),
             FaultWords(
                 FaultKind.INSTANCE_CLOSED, _("Instance closed"), _("Evolution's WhatsApp session is logged out.")
@@ -78,6 +80,30 @@ FAULT_GROUPS = (
                 FaultKind.SERVER_ERROR_AFTER, _("Server error after"), _("Accepts and answers 500 all the same.")
             ),
         ),
+    ),
+    FaultGroup(
+        _("Unreadable answers"),
+        (
+            FaultWords(FaultKind.BAD_GATEWAY, _("Bad gateway"), _("An HTML page with status 502, accepts nothing.")),
+            FaultWords(FaultKind.HTML_PAGE, _("A page instead"), _("An HTML page with status 200, accepts nothing.")),
+            FaultWords(FaultKind.ERROR_IN_SUCCESS, _("Error in a success"), _("Status 200 with an error inside.")),
+            FaultWords(FaultKind.CUT_BODY, _("Body cut"), _("Accepts, and half of the answer comes.")),
+            FaultWords(FaultKind.INVALID_JSON, _("Invalid JSON"), _("Accepts, and the answer cannot be read.")),
+            FaultWords(
+                FaultKind.WRONG_CONTENT_TYPE, _("Wrong content type"), _("Accepts, and calls the answer plain text.")
+            ),
+        ),
+        is_usual=False,
+    ),
+    FaultGroup(
+        _("Permission and time"),
+        (
+            FaultWords(FaultKind.EXPIRED_TOKEN, _("Token expired"), _("The credentials are no longer valid.")),
+            FaultWords(FaultKind.MISSING_SCOPE, _("Permission taken away"), _("The token may not do this any more.")),
+            FaultWords(FaultKind.CLOCK_SKEW, _("Clocks differ"), _("The service sees our clock seconds ahead.")),
+            FaultWords(FaultKind.RATE_LIMIT_SILENT, _("Too many, no word when"), _("Answers 429 without Retry-After.")),
+        ),
+        is_usual=False,
     ),
     FaultGroup(
         _("Webhooks"),
@@ -158,22 +184,23 @@ def fault_rows(group: FaultGroup, faults: list[Fault]) -> list[FaultRow]:
     rows = []
     for words in group.faults:
         on = [fault for fault in faults if fault.kind is words.kind]
-        details = [
-            " · ".join(
-                part
-                for part in (
-                    gettext("all services") if fault.service == "*" else fault.service,
-                    fault.sender if fault.sender != "*" else "",
-                    share_words(fault.share) if fault.share < 1 else "",
-                    f"{fault.seconds:g} s" if fault.seconds else "",
-                    gettext("struck %(number)s times") % {"number": number_words(fault.struck)},
-                )
-                if part
-            )
-            for fault in on
-        ]
+        details = [fault_detail(fault) for fault in on]
         rows.append(FaultRow(words.kind.value, words.title, words.meaning, bool(on), "; ".join(details)))
     return rows
+
+
+def fault_detail(fault: Fault) -> str:
+    """Where and how often one fault strikes."""
+    parts = (
+        gettext("all services") if fault.service == "*" else fault.service,
+        fault.operation if fault.operation != "*" else "",
+        fault.sender if fault.sender != "*" else "",
+        fault.code or fault.path,
+        share_words(fault.share) if fault.share < 1 else "",
+        f"{fault.seconds:g} s" if fault.seconds else "",
+        gettext("struck %(number)s times") % {"number": number_words(fault.struck)},
+    )
+    return " · ".join(part for part in parts if part)
 
 
 def phone_row(phone: Phone, titles: Mapping[str, str], now: float, *, is_open: bool) -> PhoneRow:

@@ -7,6 +7,7 @@ import pytest
 from integrations.sandbox.runner import RunningSandbox
 
 from .asking import Answer, ask
+from .library import RunningLibrary
 
 
 def look(sandbox: RunningSandbox, path: str = "/", language: str = "en") -> str:
@@ -61,6 +62,27 @@ def test_a_conversation_is_shown_when_it_is_open(sandbox: RunningSandbox) -> Non
     assert "segunda mensagem" in closed and "primeira mensagem" not in closed
     assert 'href="/?&amp;open=%2B5511980000004"' in closed
     assert "primeira mensagem" in look(sandbox, "/?open=%2B5511980000004")
+
+
+def test_services_are_listed_with_operations_writes_and_faults(library: RunningLibrary) -> None:
+    for title in ("Dom Casmurro", "Iracema <b>"):
+        ask("POST", f"{library.url}/books", content={"title": title})
+    library.control.add_fault("drop_field", operation="list", path="data[].id")
+    page = ask("GET", library.control.url + "/?open=services,service:library", headers={"accept-language": "en"})
+    text = " ".join(page.body.decode().split())
+    assert "<b>Library</b>" in text.replace(' class="name"', "")
+    assert f"<code>{library.url}</code>" in text
+    assert "<b>2</b> requests" in text and "<b>2</b> writes" in text and "1 fault<" in text
+    assert "drop_field · all services · list · data[].id · struck 0 times" in text
+    assert "<code>add</code> <b>2</b>" in text and "<code>list</code> </li>" in text
+    assert text.index("Iracema &lt;b&gt;") < text.index("Dom Casmurro")
+    assert 'data-address="services" open>' in text and 'data-address="service:library" open>' in text
+
+
+def test_a_switch_that_a_service_does_not_have_says_so(sandbox: RunningSandbox) -> None:
+    answer = press(sandbox, "/faults/on", {"kind": "cut_body", "service": "smtp"})
+    assert answer.headers["location"].startswith("/?problem=cut_body+cannot+strike+SMTP")
+    assert sandbox.control.state()["faults"] == []
 
 
 def test_nothing_comes_from_elsewhere(sandbox: RunningSandbox) -> None:
