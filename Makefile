@@ -53,7 +53,7 @@ up: setup ## Run the whole platform with demo records; prints URL and login; Ctr
 # The other supported Pythons get a virtual environment of their own (.venv-3.12, …) where the machine has them.
 test: setup ## Run every test but the fault suite, on each supported Python that is here; ends with one summary
 	@$(PYTHON) -m agency.settings.start test
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 	@own=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); tested=$$own absent=; \
 	for version in 3.11 3.12 3.13; do \
 		if [ $$version = $$own ]; then continue; fi; \
@@ -61,7 +61,7 @@ test: setup ## Run every test but the fault suite, on each supported Python that
 			absent="$$absent $$version"; continue; \
 		fi; \
 		echo "Testing on Python $$version"; \
-		$(MAKE) --no-print-directory setup VENV=.venv-$$version PYTHONS=python$$version && .venv-$$version/bin/python -m pytest $(ARGS) || exit 1; \
+		$(MAKE) --no-print-directory setup VENV=.venv-$$version PYTHONS=python$$version && .venv-$$version/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) || exit 1; \
 		tested="$$tested, $$version"; \
 	done; echo "tests: passed on Python $$tested$${absent:+; not on this machine:$$absent}"
 

@@ -10,6 +10,7 @@ from django.test.utils import setup_databases, teardown_databases
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
+from agency.embedded import TEST_PURPOSES
 from integrations.sandbox.runner import RunningSandbox, running_sandbox
 from tests.live import Live, live_servers
 
@@ -25,6 +26,12 @@ NEEDED_PROGRAMS = {"browser": ("chromium",), "gettext": ("msgfmt", "msgen", "xge
 def missing_programs(marker: str) -> list[str]:
     """What this machine lacks for the tests of a marker."""
     return [program for program in NEEDED_PROGRAMS[marker] if shutil.which(program) is None]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process for each pair of private servers, as far as there are cores; one alone on servers that are given from outside."""
+    given = os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")
+    return 1 if given else min(len(TEST_PURPOSES), os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 """Private PostgreSQL 18 and Valkey 9 for this checkout, started where no DATABASE_URL / REDIS_URL is given.
 
-Without Django: the settings ask here for addresses before Django knows any. Three clusters by purpose: `main` (durable),
-`test` (fast), and `faults` (durable; the fault suite kills and restarts it).
+Without Django: the settings ask here for addresses before Django knows any. Four clusters by purpose: `main` (durable),
+`test` and `test2` (fast; one for each test process), and `faults` (durable; the fault suite kills and restarts it).
 """
 
 import logging
@@ -10,13 +10,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agency.embedded.errors import ServersUnavailable
-from agency.embedded.home import PURPOSES, Home, Purpose
+from agency.embedded.home import PURPOSES, TEST_PURPOSES, Home, Purpose
 from agency.embedded.postgres import DATABASE, PORT, USER, PostgresServer
 from agency.embedded.server import Answer, PrivateServer
 from agency.embedded.valkey import ValkeyServer
 
 __all__ = [
     "PURPOSES",
+    "TEST_PURPOSES",
     "Home",
     "Purpose",
     "ServerFacts",

@@ -22,8 +22,12 @@ if sys.platform != "win32":
     import fcntl
     import pwd
 
-Purpose = Literal["main", "test", "faults"]
-PURPOSES: tuple[Purpose, ...] = ("main", "test", "faults")
+Purpose = Literal["main", "test", "test2", "faults"]
+PURPOSES: tuple[Purpose, ...] = ("main", "test", "test2", "faults")
+TEST_PURPOSES: tuple[Purpose, ...] = (
+    "test",
+    "test2",
+)  # one for each test process, so that none sees another's messages
 
 _ROOT_HOME = Path("/var/lib/batuta")
 _LOCK_SECONDS = 180.0

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors, sql
 
 from agency.embedded.errors import ServersUnavailable
+from agency.embedded.home import TEST_PURPOSES
 from agency.embedded.records import same_directory, works_in
 from agency.embedded.server import RECOVERY_SECONDS, Answer, PrivateServer, Silence
 
@@ -111,7 +112,7 @@ class PostgresServer(PrivateServer):
                     f"--username={USER}",
                     f"--pwfile={note}",
                     *CLUSTER_OPTIONS,
-                    *(["--no-sync"] if self.purpose == "test" else []),
+                    *(["--no-sync"] if self.purpose in TEST_PURPOSES else []),
                 ],
                 seconds=120,
             )
@@ -124,7 +125,7 @@ class PostgresServer(PrivateServer):
         """postgresql.conf for this machine: modest memory, few checkpoints, durable unless it is the test cluster."""
         memory = psutil.virtual_memory().total // 1_048_576  # MB
         room = shutil.disk_usage(self.directory).free // 1_048_576
-        durable = self.purpose != "test"
+        durable = self.purpose not in TEST_PURPOSES
         shared_buffers = max(32, min(512 if durable else 256, memory // 16))
         settings: dict[str, str | int] = {
             "listen_addresses": "",

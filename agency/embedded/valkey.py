@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from agency.embedded.errors import ServersUnavailable
+from agency.embedded.home import TEST_PURPOSES
 from agency.embedded.records import processes_in, same_directory
 from agency.embedded.server import Answer, PrivateServer, Silence
 
@@ -92,7 +93,7 @@ class ValkeyServer(PrivateServer):
             "set-proc-title": "no",
             "databases": "16",
             "appendonly": "yes",
-            "appendfsync": "no" if self.purpose == "test" else "everysec",
+            "appendfsync": "no" if self.purpose in TEST_PURPOSES else "everysec",
             "save": '""',  # the append-only file is the one copy on disk
             "maxmemory-policy": "noeviction",  # a queue that forgets is worse than one that refuses
             "ignore-warnings": "ARM64-COW-BUG",

@@ -1,16 +1,17 @@
 """Settings that follow from where the servers are: databases, broker, results, cache, channel layer, limiter."""
 
-from typing import Any, Literal
+from typing import Any
 
 from kombu import Exchange, Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from agency.embedded import Purpose
 from agency.settings.environment import environment
 from agency.settings.servers import database_from_url, server_urls, with_redis_database
 
 
-def server_settings(purpose: Literal["main", "test"], queues: tuple[str, ...]) -> dict[str, Any]:
+def server_settings(purpose: Purpose, queues: tuple[str, ...]) -> dict[str, Any]:
     """Every setting that holds an address. Broker, cache and limiter use separate databases, and separate URLs when given."""
     given = environment()
     database_url, redis_url = server_urls(purpose)

@@ -1,6 +1,6 @@
 """Where PostgreSQL and Redis are: the given URLs, else private servers that `agency.embedded` starts."""
 
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -44,7 +44,7 @@ def with_redis_database(url: str, number: int) -> str:
     return urlunsplit(parts._replace(path=f"/{number}"))
 
 
-def server_urls(purpose: Literal["main", "test"]) -> tuple[str, str]:
+def server_urls(purpose: embedded.Purpose) -> tuple[str, str]:
     """(database URL, Redis URL) of this process; private servers are started where a URL is missing."""
     given = environment()
     database = given.database_url.get_secret_value() if given.database_url else ""

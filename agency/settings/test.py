@@ -1,11 +1,16 @@
 """Tests: the real PostgreSQL and Valkey, on a private cluster without fsync; fast password hashing; nothing leaves the machine."""
 
+import os
+
+from agency.embedded import TEST_PURPOSES
 from agency.settings.base import *
 from agency.settings.base import QUEUES
 from agency.settings.environment import no_variable
 from agency.settings.runtime import server_settings
 
-globals().update(server_settings("test", QUEUES))
+# pytest-xdist names its processes gw0, gw1: each has private servers of its own.
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+globals().update(server_settings(TEST_PURPOSES[_PROCESS], QUEUES))
 
 DEBUG = False
 SECRET_KEY = "only-for-tests-" + "0" * 50
