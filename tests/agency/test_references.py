@@ -13,7 +13,8 @@ from agency.kit.health import Health
 from agency.runners import references as runner
 from agency.runners.references import look_on, look_through
 from agency.selectors.references import LAST_LOOK, check_references, loose_references, orphans_in_piece
-from integrations.models import InboundEvent
+from integrations.models import ApiCall, ConnectionCheck, InboundEvent
+from integrations.states import CallOutcome, CheckState
 from messaging.models import DeliveryEvent, JobTotal, Message, MessageReference, Recipient, SendJob, Tally
 from messaging.operations.contacts import erase_contact
 from messaging.states import RecipientState
@@ -40,6 +41,25 @@ def world() -> World:
         occurred_at=timezone.now(),
     )
     MessageReference.objects.create(**mine, sent_on=date(2026, 11, 21))
+    ConnectionCheck.objects.create(
+        checked_on=date(2026, 11, 21), connection_id=connection_id, state=CheckState.values[0]
+    )
+    ApiCall.objects.create(
+        called_on=date(2026, 11, 21),
+        called_at=timezone.now(),
+        service="whatsapp_cloud",
+        connection_id=connection_id,
+        operation="send",
+        outcome=CallOutcome.OK,
+        code="",
+        milliseconds=12,
+        attempts=1,
+        calls=1,
+        units=1,
+        cost=0,
+        currency="USD",
+        purpose="",
+    )
     Message.objects.filter(pk=world.message.pk).update(recipient_id=world.recipient.pk)
     Tally.objects.create(job_id=world.recipient.job_id, state=10, number=1)
     JobTotal.objects.create(job_id=world.recipient.job_id, state=10, number=1)
@@ -56,11 +76,15 @@ def plant_orphans() -> dict[str, int]:
     Tally.objects.update(job_id=GONE)
     JobTotal.objects.update(job_id=GONE)
     InboundEvent.objects.update(connection_id=GONE)
+    ConnectionCheck.objects.update(connection_id=GONE)
+    ApiCall.objects.update(connection_id=GONE)
     return {reference.name: 1 for reference in loose_references()}
 
 
 def test_every_kind_of_loose_reference_is_followed(world: World) -> None:
     assert [reference.name for reference in loose_references()] == [
+        "integrations.ApiCall.connection_id",
+        "integrations.ConnectionCheck.connection_id",
         "integrations.InboundEvent.connection_id",
         "messaging.DeliveryEvent.connection_id",
         "messaging.DeliveryEvent.job_id",

@@ -15,7 +15,7 @@ import redis
 
 import agency
 from agency import embedded
-from agency.embedded import Home, Purpose, ServersUnavailable, __main__, stop, urls
+from agency.embedded import PURPOSES, Home, Purpose, ServersUnavailable, __main__, stop, urls
 from agency.embedded.home import check_space
 from agency.embedded.programs import check_platform, find_programs
 from tests.embedded.running import lives, pids, servers_user
@@ -136,9 +136,12 @@ def test_command_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         f"main   PostgreSQL  not running, {home.path}/main/postgres",
         f"main   Valkey      not running, {home.path}/main/valkey",
     ]
-    unused = [line.replace("main  ", "faults", 1).replace("/main/", "/faults/") for line in idle]
+    other, faults = (
+        [line.replace("main  ", f"{purpose:6}", 1).replace("/main/", f"/{purpose}/") for line in idle]
+        for purpose in ("test2", "faults")
+    )
     code, said = run("status")
-    assert (code, said.splitlines()) == (3, idle + lines + unused)
+    assert (code, said.splitlines()) == (3, idle + lines + other + faults)
     assert run("stop", "main") == (0, "")
     assert run("stop") == (0, "stopped PostgreSQL (test)\nstopped Valkey (test)\n")
     assert run("stop") == (0, "")
@@ -148,7 +151,7 @@ def test_command_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_nothing_is_made_by_asking(home: Home) -> None:
     assert stop(home=home) == []
-    assert [fact.pid for fact in embedded.status(home)] == [0] * 6
+    assert [fact.pid for fact in embedded.status(home)] == [0] * 2 * len(PURPOSES)
     assert not home.path.exists()
 
 
