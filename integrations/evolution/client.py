@@ -23,7 +23,7 @@ from integrations.errors import (
 )
 from integrations.facts import ConnectionFacts
 from integrations.http import HttpClient, HttpResponse
-from integrations.meta_errors import meta_failure
+from integrations.meta_graph.errors import meta_failure
 
 SERVICE = "evolution"
 MEDIA_KINDS = ("image", "video", "audio")

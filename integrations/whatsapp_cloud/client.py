@@ -14,7 +14,7 @@ from integrations.capabilities.messages import Accepted, OutboundMessage, Recove
 from integrations.errors import TemporaryFailure
 from integrations.facts import ConnectionFacts
 from integrations.http import HttpClient, HttpResponse
-from integrations.meta_errors import meta_failure
+from integrations.meta_graph.errors import meta_failure
 
 BASE_URL = "https://graph.facebook.com"
 API_VERSION = "v26.0"

@@ -3,18 +3,16 @@
 Signed over the raw body with the app secret. There is no delivery id and no timestamp: a delivery is named by its body.
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from integrations.errors import SuppressReason
 from integrations.events import EventKind, InboundFact, MessageEvent
-from integrations.facts import ConnectionFacts
-from integrations.meta_errors import SUPPRESS
+from integrations.meta_graph.errors import SUPPRESS
+from integrations.meta_graph.webhook import answer_handshake, event_id, verify
 from integrations.webhooks.reading import first_mapping, json_mapping, mapping, mappings, moment, phone, text
-from integrations.webhooks.request import BadSignature, WebhookRequest
+
+__all__ = ["answer_handshake", "event_id", "parse", "verify"]
 
 STATUSES: Mapping[str, EventKind] = {
     "sent": EventKind.SENT,
@@ -24,29 +22,6 @@ STATUSES: Mapping[str, EventKind] = {
     "failed": EventKind.FAILED,
 }
 _CAPTIONED = ("image", "video", "document", "audio", "sticker")
-
-
-def verify(request: WebhookRequest, connection: ConnectionFacts) -> None:
-    """Raises `BadSignature` unless the body is signed with the app secret."""
-    expected = hmac.new(connection.secret("app_secret").encode(), request.body, hashlib.sha256).hexdigest()
-    given = request.header("x-hub-signature-256")
-    if not hmac.compare_digest(f"sha256={expected}".encode(), given.encode()):
-        raise BadSignature("X-Hub-Signature-256 does not match the body")
-
-
-def answer_handshake(request: WebhookRequest, connection: ConnectionFacts) -> bytes:
-    """The challenge that Meta wants back when the address is registered. Raises `BadSignature`."""
-    query = dict(parse_qsl(request.query, keep_blank_values=True, errors="replace"))
-    given = query.get("hub.verify_token", "").encode()
-    expected = connection.secret("verify_token").encode()
-    if query.get("hub.mode") != "subscribe" or not hmac.compare_digest(given, expected):
-        raise BadSignature("hub.verify_token is not the connection's verify token")
-    return query.get("hub.challenge", "").encode()
-
-
-def event_id(request: WebhookRequest) -> str:
-    """The delivery's name: the hash of its body."""
-    return hashlib.sha256(request.body).hexdigest()
 
 
 def parse(body: bytes, content_type: str, query: Mapping[str, str]) -> list[InboundFact]:

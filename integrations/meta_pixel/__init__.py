@@ -1,0 +1,1 @@
+"""Meta pixel: what a site's events look like to Meta, and conversions sent from the server."""
