@@ -208,7 +208,7 @@ class SlackSandbox(Imitation):
 
         return {
             "sent": self.send_webhook(
-                workspace.webhook_url, content, sign, headers={"content-type": "application/x-www-form-urlencoded"}
+                workspace.webhook_url, content, sign, content_type="application/x-www-form-urlencoded"
             )
         }
 
