@@ -4,7 +4,6 @@ Vendor SDKs cost seconds to import, so a manifest is pure data and `client.py` i
 first opened.
 """
 
-import functools
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,17 +15,24 @@ from integrations.errors import NotConfigured
 from integrations.facts import ConnectionFacts
 from integrations.manifest import Manifest
 
+_manifests: dict[str, Manifest] = {}
 
-@functools.cache
+
 def manifests() -> Mapping[str, Manifest]:
     """Every service's manifest by slug, in alphabetical order."""
+    if not _manifests:
+        _manifests.update(_read_manifests())
+    return MappingProxyType(_manifests)
+
+
+def _read_manifests() -> dict[str, Manifest]:
     found: dict[str, Manifest] = {}
     for path in sorted(Path(integrations.__path__[0]).glob("*/manifest.py")):
         manifest: Manifest = importlib.import_module(f"integrations.{path.parent.name}.manifest").MANIFEST
         if manifest.slug != path.parent.name:
             raise RuntimeError(f"{path} declares the slug {manifest.slug!r}")
         found[manifest.slug] = manifest
-    return MappingProxyType(found)
+    return found
 
 
 def manifest_of(service: str) -> Manifest:
