@@ -40,7 +40,13 @@ PROMISES: tuple[tuple[str, str, str, float, bool], ...] = (
     ("status_events_per_second_in_ones", "Status events applied a second, payloads of one", "≥ 1,500", 1_500, True),
     ("webhook_p95_ms", "Webhook answered at 2,000 requests a second, p95 in ms", "≤ 50", 50, False),
     ("import_seconds", "A million rows of a CSV file imported, seconds", "< 50", 50, False),
-    ("lists_slowest_ms", "Longest page of any list of the admin over a million rows, ms", "< 300", 300, False),
+    (
+        "lists_slowest_ms",
+        "Slowest page of any list of the admin over a million rows, median of its openings in ms",
+        "< 300",
+        300,
+        False,
+    ),
 )
 
 
@@ -120,14 +126,15 @@ def _lists(results: Mapping[str, Any]) -> list[str]:
         "",
         "Over a million contacts, recipients, messages, delivery events, inbound events and audit entries each, 70 % of them of one client of four.",
         "Each page whole, through every middleware, seven times after one uncounted: the first page, the last counted one, one by key, each filter with",
-        "many and with few answers, a search; by a director, an account manager of two clients, and one of a client with a hundred old rows.",
+        "many and with few answers, a search; by a director (dora), an account manager of two clients (ana), and one of a client with a hundred old",
+        "rows (bia). A page's time is the median of its seven.",
         "",
-        "| List | Median, ms | Longest, ms | which was | Most queries of a page |",
-        "|---|---:|---:|---|---:|",
+        "| List | Median page, ms | Slowest page, ms | which was | Longest single opening, ms | Most queries of a page |",
+        "|---|---:|---:|---|---:|---:|",
     ]
     for line in results["lists"]:
         lines.append(
-            f"| {line['list']} | {line['p50_ms']:,} | {line['max_ms']:,} | `{line['max_page']}` | {line['queries']} |"
+            f"| {line['list']} | {line['p50_ms']:,} | {line['slowest_ms']:,} | `{line['slowest_page']}` | {line['longest_ms']:,} | {line['queries']} |"
         )
     return lines
 
