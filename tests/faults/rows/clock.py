@@ -16,6 +16,7 @@ from tests.faults.ground import Ground
 from tests.faults.table import Broken, fault
 from tests.faults.waiting import wait_for
 
+STARTED = "is starting"  # what Celery says when a Beat begins its loop
 TAKEOVER = 10.0
 
 
@@ -61,6 +62,8 @@ def two_beats(ground: Ground) -> float:
     group = ground.platform.group
     for name in ("beat-2", "beat-3"):
         ground.start(name, beat_command())
+    logs = [group.running[name].log for name in ("beat-2", "beat-3")]
+    wait_for("every Beat is up", 90, lambda: all(STARTED in log.read_text() for log in logs))
     wait_for("a Beat holds the lease", 30, lambda: holder_pid() > 0)
     mark = make_slots(60, timedelta(milliseconds=400))
     slots = Slot.objects.filter(key__startswith=mark)
