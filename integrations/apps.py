@@ -91,6 +91,14 @@ class IntegrationsConfig(AppConfig):
             rule="daily 03:10",
         )
         declare_retention(
+            "chain_attempts",
+            model="integrations.ChainAttempt",
+            piece="integrations.operations.chains.prune_chain_attempts",
+            what=gettext_noop("Attempts of fallback chains"),
+            why="they show which service stood in for which; what was created stands in its own record",
+            rule="daily 03:25",
+        )
+        declare_retention(
             "failed_inbound_events",
             model="integrations.InboundEvent",
             piece="integrations.operations.retention.prune_failed_inbound_events",

@@ -14,7 +14,7 @@ from agency.operations.tokens import issue_token
 from agency.rules.scopes import SCOPES
 from agency.states import AlertSeverity, Role
 from campaigns.outreach.models import Campaign, Execution, Segment
-from integrations.models import Connection, InboundEvent
+from integrations.models import ChainAttempt, Connection, FallbackChain, InboundEvent
 from integrations.states import InboundState
 from messaging.models import (
     Consent,
@@ -54,6 +54,10 @@ def make_world(slug: str = "zanzibar", mark: str = MARK) -> World:
     """A client with one record of each kind."""
     client = Client.objects.create(name=f"{mark} Ltda", slug=slug)
     connection = Connection.objects.create(service="whatsapp_cloud", name=f"{mark} line", client=client)
+    FallbackChain.objects.create(name="embeddings", client=client, first=connection)
+    ChainAttempt.objects.create(
+        chain="embeddings", key=f"{mark} run", client=client, connection=connection, position=1, text=f"{mark} error"
+    )
     sender = Sender.objects.create(
         client=client,
         connection=connection,

@@ -96,6 +96,7 @@ class Environment(BaseSettings):
     )
     keep_answers_days: int = Field(7, ge=1, description="Days that answers to API requests are kept for repetitions")
     keep_api_calls_days: int = Field(120, ge=62, description="Days that single calls of services are kept")
+    keep_chain_attempts_days: int = Field(120, ge=7, description="Days that attempts of fallback chains are kept")
     keep_connection_checks_days: int = Field(90, ge=1, description="Days that single checks of connections are kept")
     keep_delivery_events_days: int = Field(365, ge=7, description="Days that single delivery reports are kept")
     keep_failed_inbound_events_days: int = Field(

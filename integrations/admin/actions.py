@@ -6,14 +6,17 @@ from agency.admin.actions import declare_actions
 
 declare_actions(
     {
+        "change_chain": gettext_lazy("changed the order of a fallback chain"),
         "check_connection": gettext_lazy("found a connection in another state"),
         "begin_oauth": gettext_lazy("went to a provider for consent"),
         "grant_oauth": gettext_lazy("got the consent of a provider"),
         "lose_oauth": gettext_lazy("lost the consent of a provider"),
         "renew_oauth": gettext_lazy("renewed an access"),
+        "create_chain": gettext_lazy("chose the order of a fallback chain"),
         "create_connection": gettext_lazy("created a connection"),
         "disable_connection": gettext_lazy("disabled a connection"),
         "enable_connection": gettext_lazy("enabled a connection"),
+        "remove_chain": gettext_lazy("removed the order of a fallback chain"),
         "replay_failed_events": gettext_lazy("had failed inbound events read again"),
         "replay_inbound_event": gettext_lazy("had an inbound event read again"),
         "rotate_secrets": gettext_lazy("sealed secrets with the newest key"),
