@@ -48,8 +48,11 @@ def _item(page: Any, request: HttpRequest) -> dict[str, Any] | None:
         return None
     options = model_admin.opts
     title = str(page.title or options.verbose_name_plural)
-    return {
-        "title": title[:1].upper() + title[1:],
-        "icon": page.icon,
-        "link": reverse(f"admin:{options.app_label}_{options.model_name}_{page.part}"),
-    }
+    parts = {other.part for _title, pages in settings.NAVIGATION for other in pages if other.label == page.label}
+    links = {part: reverse(f"admin:{options.app_label}_{options.model_name}_{part}") for part in parts}
+    item = {"title": title[:1].upper() + title[1:], "icon": page.icon, "link": links[page.part]}
+    if len(parts) > 1:  # the list's address begins those of the others: the longest that fits is where the reader is
+        here = [link for link in links.values() if request.path.startswith(link)]
+        is_here = bool(here) and max(here, key=len) == item["link"]
+        item["active"] = lambda _request: is_here
+    return item

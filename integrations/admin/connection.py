@@ -199,20 +199,22 @@ class ConnectionAdmin(RecordAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """What it is; settings; secrets; and for an existing one how it is doing."""
+        """What it is; for an existing one how it is doing; settings; secrets."""
         manifest = self._manifest(request, obj)
-        sets: list[Any] = [
-            (manifest.title, {"fields": ["name", "client"], "description": manifest.purpose}),
+        what: Any = (manifest.title, {"fields": ["name", "client"], "description": manifest.purpose})
+        entered: list[Any] = [
             (_("Settings"), {"fields": manifest.plain_names}),
             (_("Secrets"), {"fields": secret_fields(manifest)}),
         ]
-        if obj is not None:
-            state = ["service_title", "source", "enabled", "health_word", "health_text", "checked_at", "latency"]
-            sets.append((_("State"), {"fields": [*state, "history", "credentials", "webhook"]}))
-        if not self.has_change_permission(request, obj) and obj is not None:
+        entered = [each for each in entered if each[1]["fields"]]
+        if obj is None:
+            return [what, *entered]
+        state = ["service_title", "source", "enabled", "health_word", "health_text", "checked_at", "latency"]
+        doing: Any = (_("State"), {"fields": [*state, "history", "credentials", "webhook"]})
+        if not self.has_change_permission(request, obj):
             # A reader sees what it is and how it is doing, neither settings nor secrets.
-            return [sets[0], sets[-1]]
-        return [each for each in sets if each[1]["fields"]]
+            return [what, doing]
+        return [what, doing, *entered]
 
     def create_record(self, actor: Actor, cleaned: Mapping[str, Any], request: HttpRequest) -> Connection:
         """Connect the chosen service."""

@@ -70,7 +70,8 @@ def history_picture(connection: Connection) -> str:
     checks = latest_checks(connection.pk)[::-1]
     if not checks:
         return _("Not tested yet: every connection in use is tested every five minutes.")
-    slowest = max([check.latency_ms or 0 for check in checks] + [1])
+    measured = [check.latency_ms for check in checks if check.latency_ms is not None]
+    slowest = max([*measured, 1])
     bars = format_html_join(
         "",
         '<rect class="ig-bar bt-{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
@@ -80,7 +81,7 @@ def history_picture(connection: Connection) -> str:
     words = _("%(well)s of the last %(all)s checks were well; the slowest took %(slowest)s.") % {
         "well": number(well),
         "all": number(len(checks)),
-        "slowest": latency_words(slowest),
+        "slowest": latency_words(slowest if measured else None),
     }
     return format_html(
         '<svg class="ig-history" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg><p>{}</p>',
