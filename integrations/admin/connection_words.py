@@ -102,7 +102,8 @@ def credentials_picture(connection: Connection) -> str:
 
 
 def _bar(check: ConnectionCheck, position: int, slowest: int) -> tuple[Any, ...]:
-    share = 1.0 if check.latency_ms is None else check.latency_ms / slowest
+    measured = check.latency_ms is not None and check.state != CheckState.FAILED
+    share = (check.latency_ms or 0) / slowest if measured else 1.0  # what failed stands out, however fast it did
     height = max(4, round(HEIGHT * share))
     at = date_format(timezone.localtime(check.checked_at), "SHORT_DATETIME_FORMAT")
     state = CheckState(check.state)
