@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format faults bench stop lock messages docs screenshots
+.PHONY: help setup demo up test live lint format faults bench stop lock messages docs screenshots
 
 VENV := .venv
 PYTHONS := python3.11 python3.12 python3.13 python3 python
@@ -64,6 +64,10 @@ test: setup ## Run every test but the fault suite, on each supported Python that
 		$(MAKE) --no-print-directory setup VENV=.venv-$$version PYTHONS=python$$version && .venv-$$version/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) || exit 1; \
 		tested="$$tested, $$version"; \
 	done; echo "tests: passed on Python $$tested$${absent:+; not on this machine:$$absent}"
+
+# An empty list of allowed hosts allows all of them: these tests alone leave the machine.
+live: setup ## Run the services' reading cases against the real ones whose settings are in the environment
+	@$(PYTHON) -m pytest -m live --allow-hosts= tests/live $(ARGS)
 
 lint: setup ## Style, types, layers, templates, migrations, Django's checks
 	$(VENV)/bin/ruff check .

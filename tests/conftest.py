@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from agency.embedded import TEST_PURPOSES
 from integrations.sandbox.runner import RunningSandbox, running_sandbox
-from tests.live import Live, live_servers
+from tests.committed import Live, live_servers
 
 # No time limit per example: a busy machine says nothing about a rule. The same examples in every run.
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)

@@ -13,7 +13,7 @@ from agency.processes import ProcessGroup, beat_command, process_group
 from automations.models import BeatLease, ScheduleRule
 from automations.operations.schedules import write_fields
 from automations.selectors.schedules import declared_fields
-from tests.live import Live
+from tests.committed import Live
 
 TICK = "tests.pulse"
 

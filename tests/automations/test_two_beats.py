@@ -8,7 +8,7 @@ import pytest
 
 from automations.models import BeatLease, Slot
 from tests.automations.beats import TICK, beats, holder_name, holder_pid, make_slots, make_tick, soon, wait_for
-from tests.live import Live
+from tests.committed import Live
 
 
 @pytest.mark.scenario

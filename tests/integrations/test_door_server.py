@@ -11,9 +11,9 @@ import pytest
 from benchmarks.webhook_load import Load, signed_requests
 from benchmarks.webhooks import running_door
 from integrations.models import Connection, InboundEvent
+from tests.committed import Live
 from tests.integrations.inbound_records import committed_connections
 from tests.integrations.signing import SECRETS
-from tests.live import Live
 
 CONNECTIONS = 40
 pytestmark = pytest.mark.scenario

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tests.committed import Live
 from tests.house.source import ROOT
-from tests.live import Live
 
 BLOCKS = dict(re.findall(r"```sql ([\w-]+)\n(.*?)```", (ROOT / "docs/partitioning.md").read_text("utf-8"), re.DOTALL))
 # Table → (prefix of its blocks, boundary)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.live import live_servers
+from tests.committed import live_servers
 from tests.scenarios.stage import Stage, running_stage
 
 

@@ -32,8 +32,8 @@ from integrations.sandbox.runner import RunningSandbox, running_sandbox
 from messaging.ledger import compare_ledger
 from messaging.models import Sender, Template, TemplateVersion
 from messaging.states import ChannelKind, TemplateState
+from tests.committed import Live
 from tests.integrations.sandbox.asking import Answer, ask
-from tests.live import Live
 from tests.worlds import make_person
 
 ACTOR = Actor.system("scenarios")

@@ -16,12 +16,12 @@ from agency.processes import ProcessGroup, beat_command, process_group
 from automations.models import BeatLease, Slot
 from automations.states import SlotState
 from tests.automations.beats import holder_name, holder_pid
+from tests.committed import Live
 from tests.faults.cut_line import line_to
 from tests.faults.ground import Ground
 from tests.faults.rows.clock import STARTED, TAKEOVER, forget_schedules, make_slots
 from tests.faults.table import Broken, fault
 from tests.faults.waiting import wait_for
-from tests.live import Live
 
 CUT_SECONDS = 15.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from integrations.registry import manifests
-from tests.integrations.services.cases import Case, Contract
+from tests.integrations.services.cases import Contract
 
 
 @cache
@@ -35,6 +35,11 @@ def each_case() -> list[object]:
     ]
 
 
-def cases_of(contract: Contract, *, with_answer: bool = False) -> list[Case]:
-    """The cases of a service; `with_answer` leaves out those whose answer says nothing."""
-    return [case for case in contract.cases if case.required or not with_answer]
+def each_live_case() -> list[object]:
+    """The same for what may run against the real service."""
+    return [
+        pytest.param(contract, case, id=f"{slug}-{case.operation}")
+        for slug, contract in contracts().items()
+        for case in contract.cases
+        if case.is_live
+    ]

@@ -22,7 +22,7 @@ from messaging.models import Consent, Contact, ContactImport, Tag
 from messaging.operations.imports import MAX_ATTEMPTS, begin_import, create_import, resume_imports, store_upload
 from messaging.runners.import_contacts import run_import
 from messaging.states import ImportState
-from tests.live import Live
+from tests.committed import Live
 
 DAY = datetime.date(2026, 3, 2)
 ACTOR = Actor.system("test")
