@@ -64,10 +64,6 @@ def nudges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return found
 
 
-def make_contact(client: Client, **fields: Any) -> Contact:
-    return Contact.objects.create(client=client, **fields)
-
-
 def text(answer: Any) -> str:
     """What a reader sees of a page."""
     plain = re.sub(r"<(script|style|title)\b.*?</\1>|<[^>]+>", " ", answer.content.decode(), flags=re.S)
@@ -90,9 +86,13 @@ def change(record: Any) -> str:
 # Finding people ---------------------------------------------------------------------------------------------------------
 def test_people_are_found_by_what_an_index_answers(aurora: Client, browser: Browser) -> None:
     other = Client.objects.create(name="Other", slug="other")
-    maria = make_contact(aurora, name="Maria Souza", phone="+5511987654321", email="maria.souza@x.com", tags=["vip"])
-    bia = make_contact(aurora, name="Bia Rocha", phone="+5521987650000", email="bia@x.com")
-    make_contact(other, name="Maria Other", phone="+5511987654321", email="maria.other@x.com", tags=["vip"])
+    maria = Contact.objects.create(
+        client=aurora, name="Maria Souza", phone="+5511987654321", email="maria.souza@x.com", tags=["vip"]
+    )
+    bia = Contact.objects.create(client=aurora, name="Bia Rocha", phone="+5521987650000", email="bia@x.com")
+    Contact.objects.create(
+        client=other, name="Maria Other", phone="+5511987654321", email="maria.other@x.com", tags=["vip"]
+    )
     Tag.objects.create(client=aurora, name="vip")
     Tag.objects.create(client=other, name="hidden tag")
     for contact, state in ((maria, ConsentState.GRANTED), (bia, ConsentState.WITHDRAWN)):
@@ -138,7 +138,7 @@ def test_lists_ask_a_bounded_number_of_questions(
     aurora: Client, browser: Browser, record: str, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(12):
-        contact = make_contact(aurora, name=f"Pessoa {number}", email=f"p{number}@x.com")
+        contact = Contact.objects.create(client=aurora, name=f"Pessoa {number}", email=f"p{number}@x.com")
         Consent.objects.create(
             contact=contact, channel=2, state=ConsentState.GRANTED, source="x", recorded_at="2026-01-01T00:00Z"
         )
@@ -150,8 +150,10 @@ def test_lists_ask_a_bounded_number_of_questions(
 
 
 def test_the_file_of_people_is_noted_and_harmless(aurora: Client, browser: Browser, manager: User) -> None:
-    make_contact(aurora, name="=cmd()", phone="+5511987654321", tags=["vip"], attributes={"cidade": "Recife"})
-    make_contact(aurora, name="Bia", email="bia@x.com")
+    Contact.objects.create(
+        client=aurora, name="=cmd()", phone="+5511987654321", tags=["vip"], attributes={"cidade": "Recife"}
+    )
+    Contact.objects.create(client=aurora, name="Bia", email="bia@x.com")
     address = reverse("admin:messaging_contact_export")
     file = browser.get(address, {"tag": "vip"})
     rows = b"".join(file.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
@@ -190,7 +192,7 @@ def test_a_person_is_written_down_and_changed(aurora: Client, browser: Browser) 
     )
     assert contact.attributes == {"cidade": "Recife", "compras": 3, "cep": "01310"}
 
-    other = make_contact(aurora, name="Bia", email="bia@x.com")
+    other = Contact.objects.create(client=aurora, name="Bia", email="bia@x.com")
     taken = browser.post(f"{change(contact)}?edit=1", form | {"email": "BIA@x.com"})
     assert "Another contact has this address." in text(taken)
     contact.refresh_from_db()
@@ -205,7 +207,7 @@ def test_a_person_is_written_down_and_changed(aurora: Client, browser: Browser) 
 
 
 def test_the_page_of_a_person_answers_at_a_glance(aurora: Client, browser: Browser) -> None:
-    contact = make_contact(aurora, name="Maria Souza", phone="+5511987654321", email="maria@x.com")
+    contact = Contact.objects.create(client=aurora, name="Maria Souza", phone="+5511987654321", email="maria@x.com")
     for state, words in (("1", "Disse sim ao telefone"), ("2", "Ligou e pediu para parar")):
         answer = browser.post(
             do(contact, "consent"), {"channel": "1", "state": state, "source": "ligação", "proof": words}
@@ -257,7 +259,7 @@ def test_the_page_of_a_person_answers_at_a_glance(aurora: Client, browser: Brows
 
 
 def test_a_whatsapp_person_without_a_phone_is_suppressed(aurora: Client, browser: Browser) -> None:
-    contact = make_contact(aurora, name="Lia", whatsapp_id="BR.1234567890")
+    contact = Contact.objects.create(client=aurora, name="Lia", whatsapp_id="BR.1234567890")
     assert browser.post(do(contact, "suppress"), {"channel": "1", "reason": "opted_out", "why": ""}).status_code == 302
     assert Suppression.objects.get().address == "BR.1234567890"
     assert "WhatsApp BR.1234567890 block never suppressed: asked to stop" in text(browser.get(change(contact)))
@@ -298,7 +300,7 @@ def test_a_file_from_upload_to_result(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     settings.MEDIA_ROOT = tmp_path
-    make_contact(aurora, name="Zé", phone="+5511970001000")
+    Contact.objects.create(client=aurora, name="Zé", phone="+5511970001000")
     assert upload(browser, aurora, FILE.encode("cp1252")).status_code == 302
     record = ContactImport.objects.get()
     assert (record.state, record.rows) == (ImportState.DRAFT, 0)

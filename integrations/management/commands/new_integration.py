@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integrations.manifest import Category
-from integrations.new_service.writing import CannotWrite, NewService, read_operations, write_service
+from integrations.skeleton.writing import Blueprint, CannotWrite, read_operations, write_service
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         """Write, and say what is next."""
         slug = str(options["name"])
         try:
-            service = NewService(
+            service = Blueprint(
                 slug=slug,
                 title=options["title"] or slug.replace("_", " ").title(),
                 category=Category(options["category"]),

@@ -21,7 +21,7 @@ class CannotWrite(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class NewService:
+class Blueprint:
     """What the person at the terminal says of a service; `operations` are names with their effects."""
 
     slug: str
@@ -42,7 +42,7 @@ def read_operations(written: list[str]) -> dict[str, Effect]:
     return {**found, "health": Effect.READS}
 
 
-def write_service(root: Path, service: NewService) -> list[Path]:
+def write_service(root: Path, service: Blueprint) -> list[Path]:
     """Write everything below the checkout `root`; nothing that exists is touched. Returns the files. Raises `CannotWrite`."""
     if not SLUG.fullmatch(service.slug):
         raise CannotWrite(f"{service.slug}: a name is lower case letters, digits and underscores")
@@ -82,7 +82,7 @@ def _tidy(root: Path, written: list[Path]) -> None:
             raise CannotWrite(f"the files are written, but ruff says: {ran.stdout}{ran.stderr}")
 
 
-def _values(service: NewService) -> dict[str, str]:
+def _values(service: Blueprint) -> dict[str, str]:
     none = 'exempt("it sends no webhooks")'
     signing = '        Setting("webhook_secret", _("Signing secret"), _("Shown beside the webhook"), secret=True),\n'
     return {

@@ -8,7 +8,7 @@ import pytest
 
 from integrations.calling.policy import Effect
 from integrations.manifest import Category
-from integrations.new_service.writing import CONFIG, CannotWrite, NewService, read_operations, write_service
+from integrations.skeleton.writing import CONFIG, Blueprint, CannotWrite, read_operations, write_service
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def service(*, has_webhook: bool) -> NewService:
+def service(*, has_webhook: bool) -> Blueprint:
     operations = read_operations(["send_message:creates", "list_chats:reads"])
-    return NewService("pigeon_post", "Pigeon Post", Category.MESSAGES, operations, has_webhook)
+    return Blueprint("pigeon_post", "Pigeon Post", Category.MESSAGES, operations, has_webhook)
 
 
 @pytest.mark.parametrize("has_webhook", [True, False])
@@ -65,4 +65,4 @@ def test_nothing_that_exists_is_touched(root: Path) -> None:
     with pytest.raises(CannotWrite, match="exists"):
         write_service(root, service(has_webhook=False))
     with pytest.raises(CannotWrite, match="lower case"):
-        write_service(root, NewService("../out", "Out", Category.ADS, {}, False))
+        write_service(root, Blueprint("../out", "Out", Category.ADS, {}, False))

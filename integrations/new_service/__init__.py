@@ -1,1 +1,0 @@
-"""The folder of a new service, as `manage.py new_integration` writes it: texts with `$names`, filled by `integrations.new_service.writing`."""
