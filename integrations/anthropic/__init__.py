@@ -1,0 +1,1 @@
+"""Anthropic: Claude, for writing and for much to read."""
