@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -78,15 +79,18 @@ def _fate(service: str | None, mixed: bool, *, given_up: bool) -> tuple[Recipien
 
 
 @transaction.atomic
-def give_up_job(*, job_id: int, limit: int = 20_000) -> int:
+def give_up_job(*, job_id: int, since: datetime, limit: int = 20_000) -> int:
     """Up to `limit` due rows of a job whose batches end their process before they take a row become dead letters. Returns how many; none while
-    a row of it is leased or has lost its process, for then it is that row which must be found."""
+    a row of it is leased or has lost its process, for then it is that row which must be found; and none where anything has come of any row
+    `since` then, for other processes send the job, and it is not what ends these."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH picked AS (
                 SELECT id FROM messaging_recipient WHERE job_id = %(job)s AND state = 0 AND not_before <= now() AND NOT EXISTS (
                     SELECT FROM messaging_recipient WHERE job_id = %(job)s AND (state = 1 OR (state = 0 AND code = 'lease_expired')))
+                    AND NOT EXISTS (
+                    SELECT FROM messaging_recipient WHERE job_id = %(job)s AND changed_at > %(since)s AND (code = 'lease_expired') IS NOT TRUE)
                 ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
             ), changed AS (
                 UPDATE messaging_recipient r SET state = CASE WHEN r.maybe_sent_at IS NULL THEN 90 ELSE 5 END,
@@ -99,7 +103,7 @@ def give_up_job(*, job_id: int, limit: int = 20_000) -> int:
             )
             SELECT COALESCE(sum(number), 0) FROM counted
             """,
-            {"job": job_id, "limit": limit, "code": LOST_CODE},
+            {"job": job_id, "since": since, "limit": limit, "code": LOST_CODE},
         )
         (number,) = cursor.fetchone()
     if number:

@@ -156,8 +156,9 @@ def _open_wave(
     processes = fleet.processes()
     batches = min(MAX_BATCHES, max(math.ceil(due / BATCH_SIZE), min(processes, math.ceil(due / 100))))
     sizes = tuple(due // batches + (1 if n < due % batches else 0) for n in range(batches))
-    before = list(Wave.objects.filter(job=job).order_by("-number").values_list("at_work", flat=True)[:FRUITLESS_WAVES])
-    if len(before) == FRUITLESS_WAVES and all(before) and give_up_job(job_id=job.pk):
+    before = list(Wave.objects.filter(job=job).order_by("-number").only("at_work", "opened_at")[:FRUITLESS_WAVES])
+    fruitless = len(before) == FRUITLESS_WAVES and all(earlier.at_work for earlier in before)
+    if fruitless and give_up_job(job_id=job.pk, since=before[-1].opened_at):
         _look_again(job, 0.0)
         return None
     wave = Wave.objects.create(
@@ -165,7 +166,7 @@ def _open_wave(
         number=job.waves_opened + 1,
         size=due,
         batches=batches,
-        careful=bool(before and before[0]),  # a batch of the wave before was lost with its process
+        careful=bool(before and before[0].at_work),  # a batch of the wave before was lost with its process
     )
     SendJob.objects.filter(pk=job.pk).update(waves_opened=F("waves_opened") + 1, next_wave_at=None)
     for sender_id in job.sender_ids:

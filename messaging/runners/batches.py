@@ -285,8 +285,11 @@ class Batch:
                 answers = held.answers.result(TOUCH_SECONDS)
                 break
             except TimeoutError:
-                if held.answers.done():
-                    raise  # the calls' own, not our waiting's
+                if (
+                    held.answers.done()
+                ):  # they came this very instant; or the timeout is the calls' own, and is raised again
+                    answers = held.answers.result()
+                    break
                 self._stay([held, *self.in_hand])
         chance = random.Random()
         verdicts = [

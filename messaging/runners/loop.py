@@ -5,7 +5,7 @@ The ORM is never called in it. A batch that ends with an exception cancels and a
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
@@ -33,6 +33,7 @@ class CallLoop:
         self._gate = asyncio.Semaphore(concurrency)
         self._channels: dict[int, tuple[ConnectionFacts, MessageChannel]] = {}
         self._running: set[asyncio.Task[Any]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         """Start a coroutine in the loop; called from the task's thread. `abandon` ends it, wherever it has got to."""
@@ -69,12 +70,16 @@ class CallLoop:
             return await call()
 
     async def channel(self, facts: ConnectionFacts) -> MessageChannel:
-        """The open channel of a connection; reopened when its settings or secrets have changed. Raises `NotConfigured`."""
+        """The open channel of a connection; another when its settings or secrets have changed, and the old one is closed once the calls that
+        may use it have ended: a line that is cut leaves messages of which nobody knows whether they were accepted. Raises `NotConfigured`."""
         known = self._channels.get(facts.id)
         if known is not None and known[0] == facts:
             return known[1]
         if known is not None:
-            await known[1].aclose()
+            del self._channels[facts.id]
+            retiring = asyncio.ensure_future(_retire(known[1], [task for task in self._running if not task.done()]))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
         opened = open_channel(facts)
         self._channels[facts.id] = (facts, opened)
         return opened
@@ -92,6 +97,12 @@ class CallLoop:
                 task.cancel()
             await asyncio.wait(tasks)
         self._running.clear()
+
+
+async def _retire(channel: MessageChannel, users: Collection["asyncio.Task[Any]"]) -> None:
+    if users:
+        await asyncio.wait(users)
+    await channel.aclose()
 
 
 _loops: dict[int, CallLoop] = {}

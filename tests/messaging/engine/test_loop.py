@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from integrations.errors import NotConfigured
+from integrations.facts import ConnectionFacts
 from messaging.runners import loop as loops
 from messaging.runners.loop import CallLoop, LoopStuck
 
@@ -97,3 +99,46 @@ def test_a_call_that_does_not_end_makes_the_process_exit(calls: CallLoop, monkey
     with pytest.raises(LoopStuck):
         calls.abandon()
     assert isinstance(ran(future), CancelledError)
+
+
+def test_a_connection_that_changes_is_closed_only_when_the_calls_over_it_have_ended(
+    calls: CallLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Channel:
+        closed = False
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(loops, "open_channel", lambda facts: Channel())
+    before: Any = calls.submit(calls.channel(ConnectionFacts(1, "resend", "key", secrets={"api_key": "old"}))).result(5)
+    under_way = Calls()
+    answers = calls.submit(calls.each([under_way.wait]))
+    assert under_way.started.wait(5)
+    after: Any = calls.submit(calls.channel(ConnectionFacts(1, "resend", "key", secrets={"api_key": "new"}))).result(5)
+    calls.submit(asyncio.sleep(0.05)).result(5)
+    assert (after is before, before.closed) == (False, False)
+    calls.submit(under_way.opened()).result(5)
+    answers.result(5)
+    calls.submit(asyncio.sleep(0.05)).result(5)
+    assert (under_way.sent, before.closed, after.closed) == (1, True, False)
+
+
+def test_a_connection_that_cannot_be_opened_again_is_not_used_as_it_was(
+    calls: CallLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Channel:
+        async def aclose(self) -> None:
+            return
+
+    def opened(facts: ConnectionFacts) -> Any:
+        if not facts.secrets:
+            raise NotConfigured("resend", "connect", "secret_missing")
+        return Channel()
+
+    monkeypatch.setattr(loops, "open_channel", opened)
+    good = ConnectionFacts(1, "resend", "key", secrets={"api_key": "good"})
+    before = calls.submit(calls.channel(good)).result(5)
+    with pytest.raises(NotConfigured):
+        calls.submit(calls.channel(ConnectionFacts(1, "resend", "key"))).result(5)
+    assert calls.submit(calls.channel(good)).result(5) is not before

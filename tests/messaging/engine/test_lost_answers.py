@@ -1,7 +1,9 @@
 """When an answer is lost: who may be sent to again, and who is unknown because it might be twice."""
 
 import random
+from concurrent.futures import Future
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,11 @@ from messaging.models import Contact, Recipient, Sender
 from messaging.operations.claiming import Claimed, claim_chunk
 from messaging.operations.leases import settle_expired_leases
 from messaging.rules.rendering import Rendered
+from messaging.runners.loop import CallLoop
 from messaging.runners.outcomes import verdict_of
 from messaging.selectors.plans import job_plan
 from messaging.states import ChannelKind, MessageKind, RecipientState
-from tests.messaging.engine.conftest import ACTOR, World, expire_leases
+from tests.messaging.engine.conftest import ACTOR, World, expire_leases, states
 
 CUT = TemporaryFailure("resend", "send", "timeout", accepted_possible=True)
 KNOWN = AcceptedBefore("resend", "send", "invalid_idempotent_request")
@@ -94,3 +97,27 @@ def test_a_lost_process_is_made_up_for_only_where_one_account_knows_the_key(
     assert Recipient.objects.filter(job=job, state=RecipientState.LEASED).count() == 2
     expire_leases()
     assert settle_expired_leases() == fate
+
+
+class JustMissed:
+    """Answers that come at the very instant in which waiting for them gives up."""
+
+    def __init__(self, answers: "Future[Any]") -> None:
+        self.answers = answers
+
+    def done(self) -> bool:
+        return self.answers.done()
+
+    def result(self, timeout: float | None = None) -> Any:
+        if timeout is not None:
+            self.answers.exception(10)
+            raise TimeoutError
+        return self.answers.result()
+
+
+def test_answers_that_come_while_waiting_gives_up_are_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = world.job(world.people(5))
+    submit = CallLoop.submit
+    monkeypatch.setattr(CallLoop, "submit", lambda self, work: JustMissed(submit(self, work)))
+    assert world.send(job) == 5
+    assert states(job) == {"sent": 5}

@@ -1,9 +1,11 @@
 """A message that kills every process that touches it: given up after three attempts, alone; everybody else is sent."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from integrations.operations.connections import create_connection
 from messaging.models import Contact, Recipient, Sender, SendJob, Wave
@@ -200,3 +202,26 @@ def test_a_job_whose_batches_end_their_process_before_they_take_a_row_is_given_u
     assert sum(rounds_of(job)) == 0
     assert states(job) == {"sent": 20}
     assert world.compare(job, other).duplicated == 0
+
+
+def test_a_job_that_is_sent_beside_a_process_that_dies_again_and_again_is_not_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One machine of several that loses its sender in each wave says nothing against the message: the others send it."""
+    job = world.job(world.people(250))
+
+    def deadly(job_id: int) -> JobPlan:
+        raise Killed
+
+    for _wave in range(8):
+        SendJob.objects.filter(pk=job.pk).update(next_wave_at=job.created_at)
+        dispatch_jobs()
+        wave = Wave.objects.get(job=job, state=WaveState.OPEN)
+        # The test's transaction began before the wave was opened, and what it writes bears that time.
+        Wave.objects.filter(pk=wave.pk).update(opened_at=F("opened_at") - timedelta(hours=1))
+        with monkeypatch.context() as broken, pytest.raises(Killed):
+            broken.setattr(batches, "job_plan", deadly)
+            send_batch(wave_id=wave.pk, number=0, count=10)
+        assert send_batch(wave_id=wave.pk, number=1, count=10) == 10
+        close_wave(wave_id=wave.pk)
+    assert states(job) == {"sent": 80, "pending": 170}
