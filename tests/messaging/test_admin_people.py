@@ -1,7 +1,5 @@
 """The pages of people: finding them, reading one, changing one; what is said and suppressed; a file from its upload to its result."""
 
-import html
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from messaging.states import (
     Reason,
     RecipientState,
 )
+from tests.pages import text
 from tests.worlds import make_person
 
 pytestmark = pytest.mark.django_db
@@ -62,12 +61,6 @@ def nudges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     monkeypatch.setattr("agency.kit.queue.enqueue", lambda *nudge: found.append(nudge))
     return found
-
-
-def text(answer: Any) -> str:
-    """What a reader sees of a page."""
-    plain = re.sub(r"<(script|style|title)\b.*?</\1>|<[^>]+>", " ", answer.content.decode(), flags=re.S)
-    return re.sub(r"\s+", " ", html.unescape(plain))
 
 
 def names(answer: Any) -> list[str]:

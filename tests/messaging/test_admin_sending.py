@@ -1,7 +1,5 @@
 """The pages of sending: what they show, what their buttons and forms do, who gets in."""
 
-import html
-import re
 from typing import Any
 
 import pytest
@@ -25,6 +23,7 @@ from messaging.states import (
     TemplateState,
 )
 from tests.messaging.engine.conftest import ACTOR, empty_limiter
+from tests.pages import text
 from tests.worlds import World, make_person, make_world
 
 pytestmark = pytest.mark.django_db
@@ -53,13 +52,6 @@ def signed_in(person: User) -> Browser:
     browser = Browser()
     browser.force_login(person)
     return browser
-
-
-def text(answer: Any) -> str:
-    """What a reader sees of a page."""
-    assert answer.status_code == 200, answer.status_code
-    plain = re.sub(r"<(script|style|title)\b.*?</\1>|<[^>]+>", " ", answer.content.decode(), flags=re.S)
-    return re.sub(r"\s+", " ", html.unescape(plain))
 
 
 def page(record: Any) -> str:

@@ -1,7 +1,6 @@
 """The pages of campaigns: what they show, what their forms and buttons do, who gets in."""
 
 import datetime as dt
-import html
 import json
 import re
 import time
@@ -28,6 +27,7 @@ from messaging.operations.addresses import restrict_sender
 from messaging.operations.leases import settle_expired_leases
 from messaging.states import ChannelKind, Reason, RecipientState
 from tests.outreach.conftest import ACTOR, Agency
+from tests.pages import text
 from tests.worlds import make_person
 
 pytestmark = pytest.mark.django_db
@@ -44,12 +44,6 @@ def browser(manager: User) -> Browser:
     browser = Browser()
     browser.force_login(manager)
     return browser
-
-
-def text(answer: Any) -> str:
-    """What a reader sees of a page."""
-    plain = re.sub(r"<(script|style|title)\b.*?</\1>|<[^>]+>", " ", answer.content.decode(), flags=re.S)
-    return re.sub(r"\s+", " ", html.unescape(plain))
 
 
 def change(campaign: Campaign) -> str:
