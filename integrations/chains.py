@@ -33,6 +33,9 @@ class Chain:
     effect: Effect
     last_step: Text
     stops_at: tuple[type[IntegrationError], ...] = ()
+    every_connection: bool = (
+        False  # of a service there may be several, such as two stores: each is a hop, the oldest first
+    )
 
 
 _IN_THE_LIST = _("a person tries again, from the list of model requests")
@@ -68,6 +71,15 @@ _CHAINS = (
         ("openai", "gemini"),
         Effect.READS,
         _("the search by meaning is left out"),
+    ),
+    Chain(
+        "storage",
+        _("Files"),
+        "storage",
+        ("s3",),
+        Effect.READS,  # a file stored twice is the same file
+        _("the file waits here and is uploaded later"),
+        every_connection=True,
     ),
 )
 

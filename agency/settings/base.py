@@ -124,6 +124,14 @@ STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = None  # served from the packages; production collects them
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = BASE_DIR / "media"
+STORAGES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "integrations.s3.files.MediaFiles"
+        if ENV.media_store == "s3"
+        else "django.core.files.storage.FileSystemStorage"
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
 # Celery: each setting says why (docs/operations.md has the long story) --------------------------------------------------
 CELERY_TASK_SERIALIZER = "json"  # a message is ids and short text; nothing else may travel

@@ -111,6 +111,9 @@ class Environment(BaseSettings):
     keep_slots_days: int = Field(90, ge=7, description="Days that slots which ran stay in the ledger")
     keep_task_results_days: int = Field(30, ge=1, description="Days that results of tasks are kept")
     keep_waves_days: int = Field(7, ge=1, description="Days that closed waves of send jobs are kept")
+    media_store: Literal["local", "s3"] = Field(
+        "local", description="Where uploaded files are kept: `local` in media/, `s3` in the bucket media-uploads"
+    )
     send_concurrency: int = Field(200, ge=1, le=200, description="Provider calls one sender process has in flight")
 
     @field_validator("time_zone")

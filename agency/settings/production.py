@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from agency.settings.base import *
-from agency.settings.base import BASE_DIR, ENV, PUBLIC_BASE_URL, QUEUES
+from agency.settings.base import BASE_DIR, ENV, PUBLIC_BASE_URL, QUEUES, STORAGES
 from agency.settings.environment import revealed
 from agency.settings.logs import logging_settings
 from agency.settings.mail import mail_settings
@@ -28,7 +28,7 @@ LOGGING = logging_settings(level=ENV.log_level or "INFO", json_lines=True, direc
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = False
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    **STORAGES,
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 SECRET_KEY = revealed(ENV.secret_key)

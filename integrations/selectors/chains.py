@@ -3,14 +3,15 @@
 from django.db.models import QuerySet
 
 from agency.selectors.access import Viewer, only_visible
-from integrations.chains import Chain
+from integrations.chains import MOST_HOPS, Chain
 from integrations.models import ChainAttempt, Connection, FallbackChain
 
 
 def hops_of(chain: Chain, client_id: int | None) -> list[Connection]:
     """The enabled connections of a chain, in order: as chosen for the client, else as chosen for everybody, else as declared.
 
-    As declared means one connection of each service: the client's own before the agency's, the oldest of several.
+    As declared means one connection of each service: the client's own before the agency's, the oldest of several; or each of them, where the
+    chain says so.
     """
     chosen = _chosen(chain.name, client_id)
     if chosen is not None:
@@ -20,10 +21,11 @@ def hops_of(chain: Chain, client_id: int | None) -> list[Connection]:
     owned = usable.filter(client__isnull=True)
     if client_id is not None:
         owned = owned | usable.filter(client_id=client_id)
-    found: dict[str, Connection] = {}
+    found: dict[str, list[Connection]] = {}
     for connection in sorted(owned, key=lambda each: (each.client_id is None, each.pk)):
-        found.setdefault(connection.service, connection)
-    return [found[service] for service in chain.services if service in found]
+        found.setdefault(connection.service, []).append(connection)
+    most = MOST_HOPS if chain.every_connection else 1
+    return [hop for service in chain.services for hop in found.get(service, [])[:most]][:MOST_HOPS]
 
 
 def attempts_of(chain: Chain, key: str) -> list[ChainAttempt]:
