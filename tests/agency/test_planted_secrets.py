@@ -103,7 +103,8 @@ def knock(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> bytes:
 
     async def rows() -> list[ConnectionRow]:
         sealed = bytes(connection.sealed_secrets)
-        return [(connection.pk, connection.service, connection.name, connection.key, connection.settings, sealed)]
+        named = (connection.pk, connection.service, connection.name, connection.key)
+        return [(*named, connection.settings, sealed, connection.source)]
 
     monkeypatch.setattr(door_module, "_read_connections", rows)
     signed = Signed({"Authorization": f"Bearer {WEBHOOK}x", "content-type": "application/json"}, WEBHOOK.encode())
