@@ -73,8 +73,10 @@ class AnthropicModel:
             "output_config": config,
         }
 
+        ask = self._sdk.messages.create
+
         def attempt(seconds: float) -> Answered:
-            return read_answer(self._sdk.messages.create(**asked, timeout=seconds))
+            return read_answer(ask(**asked, timeout=seconds))
 
         answered = self._calls.run(
             "complete",
