@@ -72,7 +72,16 @@ class ServiceEvent:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-InboundFact = MessageEvent | ConnectionEvent | ServiceEvent
+@dataclass(frozen=True, slots=True)
+class SecretEvent:
+    """The service gives us the secret that will sign its webhooks, as the setting `name`. Only `integrations` itself receives these."""
+
+    name: str
+    secret: str = field(repr=False)
+    occurred_at: datetime = UNDATED
+
+
+InboundFact = MessageEvent | ConnectionEvent | ServiceEvent | SecretEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +117,15 @@ class ReceivedServiceEvent:
     event: ServiceEvent
 
 
-ReceivedFact = ReceivedEvent | ReceivedConnectionEvent | ReceivedServiceEvent
+@dataclass(frozen=True, slots=True)
+class ReceivedSecretEvent:
+    """A `SecretEvent` with where it came from."""
+
+    inbound_event_id: int
+    received_at: datetime
+    service: str
+    connection_id: int
+    event: SecretEvent
+
+
+ReceivedFact = ReceivedEvent | ReceivedConnectionEvent | ReceivedServiceEvent | ReceivedSecretEvent

@@ -10,9 +10,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agency.kit.actor import Actor
-from integrations.events import ConnectionEvent, InboundFact, ReceivedConnectionEvent, ReceivedFact
+from integrations.events import (
+    ConnectionEvent,
+    InboundFact,
+    ReceivedConnectionEvent,
+    ReceivedFact,
+    ReceivedSecretEvent,
+    SecretEvent,
+)
 from integrations.health import advice_for_link
 from integrations.models import Connection
+from integrations.operations.given_secrets import keep_given_secret
 from integrations.operations.health import record_health
 
 Receiver = Callable[[Sequence[Any]], None]
@@ -49,3 +57,18 @@ def receive_connection_events(events: Sequence[ReceivedConnectionEvent]) -> None
 
 
 register_receiver(ConnectionEvent, "integrations", receive_connection_events)
+
+
+def receive_secret_events(events: Sequence[ReceivedSecretEvent]) -> None:
+    """Keep the secrets that services give by webhook."""
+    for received in events:
+        keep_given_secret(
+            actor=Actor.system("integrations.inbound"),
+            connection_id=received.connection_id,
+            name=received.event.name,
+            secret=received.event.secret,
+            inbound_event_id=received.inbound_event_id,
+        )
+
+
+register_receiver(SecretEvent, "integrations", receive_secret_events)

@@ -113,6 +113,7 @@ class Setting:
     example: str = ""
     sandboxed: bool = False  # a base URL that points to the local sandbox while SANDBOX_URL is set
     kind: SettingKind = SettingKind.TEXT
+    given: bool = False  # a secret that the service sends by webhook (`SecretEvent`) and a person enters there
     json_keys: tuple[str, ...] = ()
     shown_keys: tuple[str, ...] = ()
 

@@ -19,6 +19,8 @@ declare_actions(
         "remove_chain": gettext_lazy("removed the order of a fallback chain"),
         "replay_failed_events": gettext_lazy("had failed inbound events read again"),
         "replay_inbound_event": gettext_lazy("had an inbound event read again"),
+        "keep_given_secret": gettext_lazy("kept a secret that the service sent"),
+        "show_given_secret": gettext_lazy("looked at a secret that the service sent"),
         "rotate_secrets": gettext_lazy("sealed secrets with the newest key"),
         "update_connection": gettext_lazy("changed a connection"),
     }

@@ -37,6 +37,7 @@ from integrations.operations.connections import (
     enable_connection,
     update_connection,
 )
+from integrations.operations.given_secrets import given_names, show_given_secret
 from integrations.registry import manifests
 from integrations.runners.check_connection import check_connection
 from integrations.selectors.visible import visible_connections
@@ -50,6 +51,11 @@ def _check(actor: Actor, connection: Connection, answers: Mapping[str, Any]) -> 
     if health.state is HealthState.FAILED:
         raise OperationRefused("connection_failed", str(health.text))
     return f"{HEALTH_WORDS[health.state]}: {health.text}"
+
+
+def _show_given(actor: Actor, connection: Connection, answers: Mapping[str, Any]) -> str:
+    secret = show_given_secret(actor=actor, connection_id=connection.pk)
+    return _("Enter this at the service: %(secret)s") % {"secret": secret}
 
 
 def _disable_warning(connection: Connection) -> str:
@@ -93,6 +99,13 @@ class ConnectionAdmin(RecordAdmin):
     )
     buttons = (
         OperationButton("check", gettext_lazy("Test connection"), CHANGE, run=_check),
+        OperationButton(
+            "show_given",
+            gettext_lazy("Show verification token"),
+            CHANGE,
+            run=_show_given,
+            shown=lambda connection: bool(given_names(connection)) and _is_entered(connection),
+        ),
         OperationButton(
             "enable",
             gettext_lazy("Enable"),

@@ -21,7 +21,9 @@ from integrations.events import (
     ReceivedConnectionEvent,
     ReceivedEvent,
     ReceivedFact,
+    ReceivedSecretEvent,
     ReceivedServiceEvent,
+    SecretEvent,
     ServiceEvent,
 )
 from integrations.operations.inbound_events import (
@@ -85,6 +87,8 @@ def _received(event: ClaimedEvent, fact: InboundFact) -> ReceivedFact:
         return ReceivedEvent(event.id, event.received_at, event.service, event.connection_id, fact)
     if isinstance(fact, ServiceEvent):
         return ReceivedServiceEvent(event.id, event.received_at, event.service, event.connection_id, fact)
+    if isinstance(fact, SecretEvent):
+        return ReceivedSecretEvent(event.id, event.received_at, event.service, event.connection_id, fact)
     return ReceivedConnectionEvent(event.id, event.received_at, event.service, event.connection_id, fact)
 
 

@@ -1,0 +1,1 @@
+"""Notion: databases of the agency, read and written with typed values."""
