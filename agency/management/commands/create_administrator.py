@@ -5,7 +5,7 @@ import secrets
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from agency.kit.actor import Actor
 from agency.kit.errors import OperationRefused
@@ -26,6 +26,7 @@ class Command(BaseCommand):
             help="make up a password and print it; for a local demonstration only",
         )
 
+    @no_translations  # refusals in the language of the other lines
     def handle(self, *args: Any, **options: Any) -> None:
         random = options["print_random_password"]
         password = secrets.token_urlsafe(12) if random else self._read_password()

@@ -3,7 +3,7 @@
 import getpass
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from agency.kit.actor import Actor
 from agency.kit.errors import OperationRefused
@@ -20,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("switch", choices=("on", "off", "status"))
         parser.add_argument("--why", default="", help="the reason; with `on` everybody reads it on every page")
 
+    @no_translations  # refusals in the language of the other lines
     def handle(self, *args: Any, **options: Any) -> None:
         actor = Actor(f"command:{_name()}")
         before = current_freeze()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import phonenumbers
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agency.kit.actor import Actor
@@ -46,6 +46,7 @@ class Command(BaseCommand):
             "--country", default="", help="default country of phones (ISO 3166), instead of the client's"
         )
 
+    @no_translations  # reasons and refusals in the language of the other lines
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, import, report."""
         country = options["country"].upper()

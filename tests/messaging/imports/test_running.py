@@ -145,6 +145,7 @@ def test_the_command_and_its_rejected_rows(tmp_path: Path, capsys: pytest.Captur
     call_command("import_contacts", path, **options)
     output = capsys.readouterr().out
     assert "Imported: 4 rows = 2 created + 0 updated + 0 unchanged + 0 duplicates merged + 2 rejected" in output
+    assert "  1 rows: the phone is not valid\n" in output  # the terminal speaks one language
     assert f"Rejected rows: {path}.rejected.csv" in output
     assert set(Contact.objects.values_list("client", "name", "phone")) == {
         (client.pk, "=Ana", "+351912345678"),
