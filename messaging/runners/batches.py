@@ -126,7 +126,10 @@ class Batch:
             self._touch()
 
     def _touch(self) -> None:
-        self.exhausted = self.exhausted or not touch_wave(wave_id=self.wave.pk)
+        open_still = touch_wave(
+            wave_id=self.wave.pk
+        )  # also when nothing more is claimed: what is in hand may take its time
+        self.exhausted = self.exhausted or not open_still
         self.touched = time.monotonic()
 
     def _stay(self, waiting: Sequence[InHand]) -> None:
