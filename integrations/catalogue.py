@@ -35,7 +35,10 @@ def _section(manifest: Manifest) -> str:
     ]
     lines += ["", "| limit |", "|---|", *(f"| {limit} |" for limit in manifest.rate_limits)]
     lines += ["", "| cost of one | amount | note |", "|---|---|---|"]
-    lines += [f"| {cost.unit} | {cost.amount} {cost.currency} | {cost.note} |" for cost in manifest.costs]
+    lines += [
+        f"| {cost.unit if cost.per == 1 else f'{cost.unit} × {cost.per:,}'} | {cost.amount} {cost.currency} | {cost.note} |"
+        for cost in manifest.costs
+    ]
     reasons: list[str] = []
     cells = []
     for _name, check in manifest.checks.items():

@@ -35,6 +35,7 @@ Answer = TypeVar("Answer")
 # What an SDK's exception means, or None when it is no failure of the service but a defect of ours.
 Translate = Callable[[str, Exception], IntegrationError | None]
 SHORTEST_ATTEMPT = 0.5  # seconds; with less left another attempt is not worth its request
+LEAST_SECONDS = 0.1  # on a machine that stood still between two attempts there may be none left; SDKs refuse 0
 NOT_ASKED = frozenset({"breaker_open", "bulkhead_full", "paused"})
 
 _bulkheads: dict[str, threading.BoundedSemaphore] = {}
@@ -82,7 +83,7 @@ class Calls:
         return answer
 
     def _once(self, run: "_Run", attempt: Callable[[float], Answer], tokens: int) -> Answer:
-        operation, seconds = run.operation, run.seconds_left
+        operation, seconds = run.operation, max(LEAST_SECONDS, run.seconds_left)
         with _Place(self._connection.service, operation, self.policy, seconds):
             self.gate.admit(operation, tokens=tokens)
             try:

@@ -7,7 +7,6 @@ See docs/decisions/0103-evolution-outcomes.md for which errors come before and w
 
 import mimetypes
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -31,14 +30,6 @@ MEDIA_KINDS = ("image", "video", "audio")
 # Texts of the 400 that wraps whatever Baileys or the database threw while sending ("Error: Timed Out").
 _THROWN = re.compile(r"^(?:\w*Error\b|Boom\b|Invalid `prisma)", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"connection closed|not connected|connection was lost before", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One WhatsApp session of the server and its state: open, connecting or close."""
-
-    name: str
-    state: str
 
 
 class EvolutionClient:
@@ -66,16 +57,6 @@ class EvolutionClient:
         if isinstance(provider_id, str) and provider_id:
             return Accepted(provider_id)
         raise _business_channel_error(response, found) or response.surprise("the answer has no key.id")
-
-    async def instances(self) -> list[Instance]:
-        """The instances that the key may see. Raises `integrations.errors`."""
-        response = await self._http.request("GET", "/instance/fetchInstances", operation="health")
-        if not response.ok:
-            raise evolution_failure(response)
-        rows = response.json()
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("name") for row in rows):
-            raise response.surprise("the answer is not a list of instances")
-        return [Instance(str(row["name"]), str(row.get("connectionStatus", ""))) for row in rows]
 
     async def lookup(self, message: OutboundMessage) -> Accepted | None:
         """Nothing to look up by (see the module's text)."""

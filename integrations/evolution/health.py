@@ -1,24 +1,24 @@
 """Health of an Evolution server: its instances and whether their phones are connected."""
 
+import asyncio
+from contextlib import closing
+
 from django.utils.translation import gettext_lazy as _
 
-from integrations.evolution.client import EvolutionClient, build
+from integrations.evolution.account import OPEN, build
 from integrations.facts import ConnectionFacts
 from integrations.health import Health, HealthState, judged
 
 
 async def check(connection: ConnectionFacts) -> Health:
     """One GET of the instances."""
-    client = build(connection)
-    try:
-        return await judged(_look(client))
-    finally:
-        await client.aclose()
+    return await judged(asyncio.to_thread(_look, connection))
 
 
-async def _look(client: EvolutionClient) -> Health:
-    instances = await client.instances()
-    closed = [instance.name for instance in instances if instance.state != "open"]
+def _look(connection: ConnectionFacts) -> Health:
+    with closing(build(connection)) as account:
+        instances = account.look()
+    closed = [instance.name for instance in instances if instance.state != OPEN]
     if not instances or len(closed) == len(instances):
         return Health(
             HealthState.FAILED,

@@ -2,11 +2,13 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from integrations.manifest import Checks, Cost, Manifest, Setting, done
+from integrations.calling.policy import CallPolicy, Effect, Operation, Quota, Span
+from integrations.manifest import Category, Checks, Cost, Manifest, Setting, done
 
 MANIFEST = Manifest(
     slug="evolution",
     title="Evolution API",
+    category=Category.MESSAGES,
     capabilities=("messages",),
     channels=("whatsapp",),
     purpose=_("WhatsApp through a self-hosted server and an ordinary phone; unofficial, so keep a slow pace."),
@@ -26,6 +28,19 @@ MANIFEST = Manifest(
             secret=True,
         ),
     ),
+    operations=(
+        Operation("send", Effect.CREATES, unit="message"),
+        Operation("check_numbers", Effect.READS),
+        Operation("list_instances", Effect.READS),
+        Operation("connection_state", Effect.READS),
+        Operation("connect", Effect.SETS),
+        Operation("create_instance", Effect.CREATES),
+        Operation("logout_instance", Effect.SETS),
+        Operation("delete_instance", Effect.SETS),
+        Operation("set_webhook", Effect.SETS),
+        Operation("health", Effect.READS),
+    ),
+    policy=CallPolicy(quotas=(Quota(Span.MINUTE, 60),)),  # ours: looking too much up gets a number banned
     rate_limits=(_("none of its own: WhatsApp bans numbers that write too fast, so limit each sender"),),
     webhook=True,
     webhook_help=_("Set the instance's webhook to this address with the secret in its headers."),

@@ -25,27 +25,24 @@ from integrations.sandbox.wire import BadBody, Request, Response, json_response
 from integrations.sandbox.world import World
 
 from .sandbox_contents import (
+    BUSINESS,
     NOT_REGISTERED,
     REFUSALS,
     Instance,
     evolution_error,
+    instance_row,
     jid_of,
     readable_text,
     required_fields,
+    sent_facts,
+    status_word,
     subscription_from,
     token,
+    webhook_facts,
 )
 
-BUSINESS = "WHATSAPP-BUSINESS"
 # Ten attempts, 5 s doubling to 300 s; these answers of the receiver end it.
 RETRY = RetryRule((5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0), frozenset({400, 401, 403, 404, 422}))
-BAILEYS_STATUS = {
-    Step.SENT: "SERVER_ACK",
-    Step.DELIVERED: "DELIVERY_ACK",
-    Step.READ: "READ",
-    Step.FAILED: "ERROR",
-}
-BUSINESS_STATUS = {Step.SENT: "SENT", Step.DELIVERED: "DELIVERED", Step.READ: "READ", Step.FAILED: "FAILED"}
 
 
 class EvolutionSandbox(MessagingImitation):
@@ -53,26 +50,28 @@ class EvolutionSandbox(MessagingImitation):
 
     slug = "evolution"
     title = "Evolution API"
+    events = ("scanned",)
     failure_codes: tuple[FailureCode, ...] = (FailureCode(NOT_REGISTERED, 0.8), FailureCode("ERROR", 0.2))
     routes = Routes(
         ("POST", "/message/sendText/{instance}", "sendText"),
         ("POST", "/message/sendMedia/{instance}", "sendMedia"),
         ("POST", "/message/sendTemplate/{instance}", "sendTemplate"),
-        ("POST", "/chat/whatsappNumbers/{instance}", "whatsappNumbers"),
-        ("GET", "/instance/connectionState/{instance}", "connectionState"),
+        ("POST", "/chat/whatsappNumbers/{instance}", "check_numbers"),
+        ("GET", "/instance/connectionState/{instance}", "connection_state"),
         ("GET", "/instance/connect/{instance}", "connect"),
-        ("GET", "/instance/fetchInstances", "fetchInstances"),
-        ("POST", "/instance/create", "create"),
-        ("DELETE", "/instance/logout/{instance}", "logout"),
-        ("DELETE", "/instance/delete/{instance}", "delete"),
-        ("POST", "/webhook/set/{instance}", "webhookSet"),
-        ("GET", "/webhook/find/{instance}", "webhookFind"),
+        ("GET", "/instance/fetchInstances", "list_instances"),
+        ("POST", "/instance/create", "create_instance"),
+        ("DELETE", "/instance/logout/{instance}", "logout_instance"),
+        ("DELETE", "/instance/delete/{instance}", "delete_instance"),
+        ("POST", "/webhook/set/{instance}", "set_webhook"),
+        ("GET", "/webhook/find/{instance}", "find_webhook"),
     )
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._api_key = "sandbox-evolution-key"
         self._instances: dict[str, Instance] = {}
+        self._registered: dict[str, tuple[Instance, str]] = {}
         self._closed: set[str] = set()
         self.open_account({"name": "sandbox-1", "number": "5511400000011"})
         self.open_account({"name": "sandbox-2", "number": "5511400000012"})
@@ -113,6 +112,11 @@ class EvolutionSandbox(MessagingImitation):
         """See Imitation."""
         return evolution_error(*REFUSALS[code])
 
+    def error_in_success(self, operation: str) -> Response | None:
+        """The Business channel answers 201 with Meta's error inside."""
+        error = {"message": "(#131000) Something went wrong", "type": "OAuthException", "code": 131000}
+        return json_response(201, {"error": error}) if operation == "send" else None
+
     def faults_changed(self) -> None:
         """Tell of instances that were closed or came back."""
         for name, instance in self._instances.items():
@@ -128,6 +132,12 @@ class EvolutionSandbox(MessagingImitation):
         """
         given = dict(given)
         self._api_key = str(given.pop("api_key", self._api_key))
+        instance = self._opened(given)
+        self._registered[instance.name] = (instance, instance.state)
+        return {**asdict(instance), "api_key": self._api_key}
+
+    def _opened(self, given: dict[str, Any]) -> Instance:
+        """A new instance on the server. Raises ControlRefused."""
         webhook = given.pop("webhook", None)
         given = known_fields(Instance, given)
         name = str(given.get("name", ""))
@@ -139,7 +149,7 @@ class EvolutionSandbox(MessagingImitation):
         if webhook is not None:
             instance.webhook = subscription_from(webhook)
         self._instances[name] = instance
-        return {**asdict(instance), "api_key": self._api_key}
+        return instance
 
     def accounts(self) -> list[dict[str, Any]]:
         """See Imitation."""
@@ -154,7 +164,7 @@ class EvolutionSandbox(MessagingImitation):
         if arguments and instance is None:
             return evolution_error(404, [f'The "{arguments[0]}" instance does not exist'])
         allowed = {self._api_key} if instance is None else {self._api_key, instance.token}
-        if operation == "fetchInstances":
+        if operation == "list_instances":
             allowed |= {each.token for each in self._instances.values()}
         if not key or key not in allowed:
             return evolution_error(401, "Unauthorized")
@@ -165,19 +175,17 @@ class EvolutionSandbox(MessagingImitation):
         if not isinstance(body, dict):
             return evolution_error(400, ["The body must be an object"])
         if instance is None:
-            return self._create(body) if operation == "create" else self._fetch(key, request)
+            return self._create(body) if operation == "create_instance" else self._fetch(key, request)
         match operation:
             case "send":
                 return self._send(instance, arguments[1], body, request)
-            case "whatsappNumbers":
+            case "check_numbers":
                 return json_response(200, [self._existence(str(number)) for number in body.get("numbers", [])])
-            case "connectionState":
+            case "connection_state":
                 return json_response(200, {"instance": {"instanceName": instance.name, "state": self._state(instance)}})
             case "connect":
-                code = base64.b64encode(self.world.new_id(32)).decode()
-                content = {"pairingCode": None, "code": f"2@{code}", "base64": "data:image/png;base64,", "count": 1}
-                return json_response(200, content)
-            case "webhookSet" | "webhookFind":
+                return self._connect(instance)
+            case "set_webhook" | "find_webhook":
                 return self._webhook(instance, operation, body)
             case _:
                 return self._leave(instance, operation)
@@ -191,59 +199,78 @@ class EvolutionSandbox(MessagingImitation):
         given = {"name": name, "integration": str(body.get("integration", "WHATSAPP-BAILEYS"))}
         given |= {key: str(body[key]) for key in ("token", "number") if body.get(key)}
         try:
-            self.open_account({**given, "webhook": body.get("webhook") or {}})
+            instance = self._opened({**given, "state": "close", "webhook": body.get("webhook") or {}})
         except ControlRefused as error:
             return evolution_error(400, [[str(error)]])
-        instance = self._instances[name]
-        shown = {"instanceName": name, "instanceId": instance.id, "integration": instance.integration, "status": "open"}
+        self._record(instance, "create_instance", body)
+        shown = {
+            "instanceName": name,
+            "instanceId": instance.id,
+            "integration": instance.integration,
+            "status": instance.state,
+        }
         return json_response(201, {"instance": shown, "hash": instance.token, "webhook": {}, "settings": {}})
 
     def _fetch(self, key: str, request: Request) -> Response:
         wanted = request.query.get("instanceName", "") if request.query_string else ""
-        return json_response(
-            200,
-            [
-                {
-                    "id": each.id,
-                    "name": each.name,
-                    "connectionStatus": self._state(each),
-                    "ownerJid": f"{each.number}@s.whatsapp.net",
-                    "profileName": "Batuta Sandbox",
-                    "integration": each.integration,
-                    "number": each.number,
-                    "token": each.token,
-                    "disconnectionReasonCode": None,
-                }
-                for each in self._instances.values()
-                if key in (self._api_key, each.token) and wanted in ("", each.name)
-            ],
+        seen = [each for each in self._instances.values() if key in (self._api_key, each.token)]
+        return json_response(200, [instance_row(each, self._state(each)) for each in seen if wanted in ("", each.name)])
+
+    def _connect(self, instance: Instance) -> Response:
+        """A QR code for a phone to scan (`happen("scanned")`), unless it is joined already."""
+        if self._state(instance) == "open":
+            return json_response(200, {"instance": {"instanceName": instance.name, "state": "open"}})
+        instance.state = "connecting"
+        self._record(instance, "connect", {})
+        code = base64.b64encode(self.world.new_id(32)).decode()
+        picture = f"data:image/png;base64,{code}"
+        return json_response(200, {"pairingCode": None, "code": f"2@{code}", "base64": picture, "count": 1})
+
+    def _record(self, instance: Instance, operation: str, body: dict[str, Any]) -> None:
+        self.world.record_write(
+            self,
+            account=instance.name,
+            operation=operation,
+            reference=instance.name,
+            body=body,
+            provider_id=instance.id,
         )
 
+    def happen(self, event: str, facts: dict[str, Any]) -> dict[str, Any]:
+        """Somebody scans the QR code of `instance` with a phone."""
+        instance = self._instances.get(str(facts.get("instance", "")))
+        if instance is None:
+            raise ControlRefused(f"there is no instance {facts.get('instance', '')}")
+        instance.state = "open"
+        self._tell_state(instance)
+        return {"instance": instance.name, "state": instance.state}
+
+    def clear(self) -> None:
+        """See Imitation; what clients made, logged out or took away is as before."""
+        self._instances = {name: instance for name, (instance, _state) in self._registered.items()}
+        for instance, state in self._registered.values():
+            instance.state = state
+
     def _webhook(self, instance: Instance, operation: str, body: dict[str, Any]) -> Response:
-        if operation == "webhookSet":
+        if operation == "set_webhook":
             asked = body.get("webhook")
             if not isinstance(asked, dict) or not asked.get("url"):
                 return evolution_error(400, [['instance requires property "webhook"']])
             instance.webhook = subscription_from(asked)
-        shown = instance.webhook
-        content = {
-            "enabled": shown.enabled,
-            "url": shown.url,
-            "headers": shown.headers,
-            "events": shown.events,
-            "webhookByEvents": shown.by_events,
-            "webhookBase64": False,
-            "instanceId": instance.id,
-        }
-        return json_response(201 if operation == "webhookSet" else 200, content)
+            self._record(instance, operation, body)
+        content = webhook_facts(instance)
+        return json_response(201 if operation == "set_webhook" else 200, content)
 
     def _leave(self, instance: Instance, operation: str) -> Response:
-        if operation == "delete":
+        if operation == "delete_instance":
             del self._instances[instance.name]
+        elif self._state(instance) != "open":
+            return evolution_error(400, [f'The "{instance.name}" instance is not connected'])
         else:
             instance.state = "close"
             self._tell_state(instance)
-        text = "Instance deleted" if operation == "delete" else "Instance logged out"
+        self._record(instance, operation, {})
+        text = "Instance deleted" if operation == "delete_instance" else "Instance logged out"
         return json_response(200, {"status": "SUCCESS", "error": False, "response": {"message": text}})
 
     def _send(self, instance: Instance, route: str, body: dict[str, Any], request: Request) -> Response:
@@ -273,17 +300,7 @@ class EvolutionSandbox(MessagingImitation):
             wire=jid_of(digits),
             journey=journey,
         )
-        sent = {
-            "key": {"remoteJid": message.wire, "fromMe": True, "id": key_id},
-            "pushName": "",
-            "status": "PENDING",
-            "message": content,
-            "contextInfo": None,
-            "messageType": message_type,
-            "messageTimestamp": int(message.at),
-            "instanceId": instance.id,
-            "source": "unknown",
-        }
+        sent = sent_facts(instance, key_id, str(message.wire), int(message.at), message_type, content)
         self._post(instance, "send.message", sent)
         return json_response(201, sent)
 
@@ -302,7 +319,7 @@ class EvolutionSandbox(MessagingImitation):
         instance = self._instances.get(message.account)
         if instance is None:
             return
-        status = (BUSINESS_STATUS if instance.integration == BUSINESS else BAILEYS_STATUS).get(step)
+        status = status_word(instance, step)
         if status is not None:
             update = {
                 "keyId": message.provider_id,

@@ -12,8 +12,17 @@ from typing import Any
 
 import orjson
 
+from integrations.sandbox.behaviour import Step
 from integrations.sandbox.wire import Response, json_response
 
+BUSINESS = "WHATSAPP-BUSINESS"
+BAILEYS_STATUS = {
+    Step.SENT: "SERVER_ACK",
+    Step.DELIVERED: "DELIVERY_ACK",
+    Step.READ: "READ",
+    Step.FAILED: "ERROR",
+}
+BUSINESS_STATUS = {Step.SENT: "SENT", Step.DELIVERED: "DELIVERED", Step.READ: "READ", Step.FAILED: "FAILED"}
 NOT_REGISTERED = "not_registered"
 REFUSALS: dict[str, tuple[int, object]] = {
     "400": (400, ["Error: Timed Out"]),
@@ -112,3 +121,54 @@ def readable_text(route: str, body: Mapping[str, Any]) -> tuple[str, dict[str, A
         for parameter in component.get("parameters") or []
     ]
     return "templateMessage", {"templateMessage": {"name": body["name"]}}, f"[{body['name']}] {', '.join(values)}"
+
+
+def status_word(instance: Instance, step: Step) -> str | None:
+    """How the instance's channel calls a step; None for what it does not tell."""
+    return (BUSINESS_STATUS if instance.integration == BUSINESS else BAILEYS_STATUS).get(step)
+
+
+def instance_row(instance: Instance, state: str) -> dict[str, Any]:
+    """An instance as GET /instance/fetchInstances shows it."""
+    return {
+        "id": instance.id,
+        "name": instance.name,
+        "connectionStatus": state,
+        "ownerJid": f"{instance.number}@s.whatsapp.net",
+        "profileName": "Batuta Sandbox",
+        "integration": instance.integration,
+        "number": instance.number,
+        "token": instance.token,
+        "disconnectionReasonCode": None,
+    }
+
+
+def webhook_facts(instance: Instance) -> dict[str, Any]:
+    """An instance's webhook as its routes show it."""
+    shown = instance.webhook
+    return {
+        "enabled": shown.enabled,
+        "url": shown.url,
+        "headers": shown.headers,
+        "events": shown.events,
+        "webhookByEvents": shown.by_events,
+        "webhookBase64": False,
+        "instanceId": instance.id,
+    }
+
+
+def sent_facts(
+    instance: Instance, key_id: str, jid: str, at: int, message_type: str, content: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answer to a message."""
+    return {
+        "key": {"remoteJid": jid, "fromMe": True, "id": key_id},
+        "pushName": "",
+        "status": "PENDING",
+        "message": content,
+        "contextInfo": None,
+        "messageType": message_type,
+        "messageTimestamp": at,
+        "instanceId": instance.id,
+        "source": "unknown",
+    }

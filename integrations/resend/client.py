@@ -1,4 +1,4 @@
-"""Sends e-mail through Resend over HTTP, with its Idempotency-Key: a repeated request is dropped for 24 hours.
+"""Sends e-mail through Resend over HTTP, with its Idempotency-Key: a repeated request is dropped for 24 hours. The rest is in `account`.
 
 Neither its SDK (configuration in module globals) nor django-anymail (drops the key) is used; see
 docs/decisions/0102-resend-without-sdk.md.
@@ -65,17 +65,6 @@ class ResendClient:
         if not isinstance(provider_id, str) or not provider_id:
             raise response.surprise("the answer has no id")
         return Accepted(provider_id)
-
-    async def unverified_domains(self) -> list[str]:
-        """Names of the team's domains that may not send yet. Raises `integrations.errors`."""
-        response = await self._http.request("GET", "/domains", operation="health")
-        if not response.ok:
-            raise resend_failure(response)
-        found = response.json()
-        rows = found.get("data") if isinstance(found, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("name") for row in rows):
-            raise response.surprise("the answer has no list of domains")
-        return [str(row["name"]) for row in rows if row.get("status") != "verified"]
 
     async def lookup(self, message: OutboundMessage) -> Accepted | None:
         """Not needed: sending again with the same key answers with the first id."""

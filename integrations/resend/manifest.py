@@ -2,11 +2,13 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from integrations.manifest import Checks, Cost, MailFacts, Manifest, Setting, done
+from integrations.calling.policy import CallPolicy, Effect, Operation, Quota, Span
+from integrations.manifest import Category, Checks, Cost, MailFacts, Manifest, Setting, done
 
 MANIFEST = Manifest(
     slug="resend",
     title="Resend",
+    category=Category.MESSAGES,
     capabilities=("messages",),
     channels=("email",),
     purpose=_("E-mail that is never sent twice: the service drops repetitions for 24 hours."),
@@ -28,10 +30,23 @@ MANIFEST = Manifest(
             sandboxed=True,
         ),
     ),
+    operations=(
+        Operation(
+            "send", Effect.SETS, unit="e-mail"
+        ),  # with a key, as the next two: Resend drops repetitions for 24 hours
+        Operation("send_batch", Effect.SETS),
+        Operation("schedule", Effect.SETS, unit="e-mail"),
+        Operation("reschedule", Effect.SETS),
+        Operation("cancel", Effect.SETS),
+        Operation("fetch", Effect.READS),
+        Operation("list_domains", Effect.READS),
+        Operation("health", Effect.READS),
+    ),
+    policy=CallPolicy(quotas=(Quota(Span.MINUTE, 300),)),
     rate_limits=(_("5 requests a second a team"), _("daily and monthly quota of the plan")),
     webhook=True,
     webhook_help=_("Add a webhook with this address and all events of e-mails, then copy its signing secret here."),
-    costs=(Cost("1,000 e-mails", "0.40", "USD", _("Pro plan; the first 3,000 a month are free")),),
+    costs=(Cost("e-mail", "0.40", "USD", _("Pro plan; the first 3,000 a month are free"), per=1_000),),
     mail=MailFacts(bounce_domains=("send.{domain}", "{domain}"), dkim_selectors=("resend",)),
     docs_url="https://resend.com/docs/api-reference",
     checks=Checks(

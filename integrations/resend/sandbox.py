@@ -13,11 +13,11 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
-from integrations.sandbox.behaviour import FailureCode, Outcome, Step
+from integrations.sandbox.behaviour import FailureCode, Journey, Step
 from integrations.sandbox.imitation import ControlRefused, MessagingImitation, known_fields
 from integrations.sandbox.limits import Bucket
 from integrations.sandbox.log import body_digest
@@ -28,31 +28,24 @@ from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
 from integrations.sandbox.world import World
 
+from .sandbox_contents import (
+    EVENTS,
+    Wire,
+    accepted_answer,
+    bounce_facts,
+    domain_rows,
+    email_resource,
+    failure_of,
+    now_text,
+    scheduled_moment,
+    test_inbox,
+)
 from .sandbox_errors import ERRORS, as_list, email_problem, resend_error
 
 MAX_BATCH = 100
 MAX_KEYS = 500_000
 # Svix: at once, then after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
 RETRY = RetryRule((5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0))
-EVENTS = {
-    Step.SENT: "email.sent",
-    Step.DELIVERED: "email.delivered",
-    Step.READ: "email.opened",
-    Step.CLICKED: "email.clicked",
-    Step.COMPLAINED: "email.complained",
-}
-FAILURES = {
-    "permanent": ("email.bounced", "Permanent", "General", "smtp; 550 5.1.1 The email account does not exist"),
-    "transient": ("email.bounced", "Transient", "MailboxFull", "smtp; 452 4.2.2 The mailbox is full"),
-    "suppressed": ("email.suppressed", "OnAccountSuppressionList", "", ""),
-    "failed": ("email.failed", "", "", ""),
-}
-TEST_INBOXES = {
-    "delivered": Outcome(Step.DELIVERED),
-    "bounced": Outcome(Step.FAILED, code="permanent"),
-    "complained": Outcome(Step.COMPLAINED),
-    "suppressed": Outcome(Step.FAILED, code="suppressed"),
-}
 _LINK = re.compile(r"""href=["'](https?://[^"']+)""")
 
 
@@ -66,18 +59,6 @@ class Team:
     signing_secret: str = "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldA=="  # noqa: S105 -- guards nothing
     domains: tuple[str, ...] = ()
     requests_per_second: int = 5
-
-
-@dataclass(slots=True)
-class _Wire:
-    """What events and the e-mail resource need."""
-
-    sender: str
-    to: list[str]
-    html: str
-    tags: dict[str, str]
-    headers: dict[str, str]
-    created_at: str
 
 
 class ResendSandbox(MessagingImitation):
@@ -94,7 +75,9 @@ class ResendSandbox(MessagingImitation):
         ("POST", "/emails", "send"),
         ("POST", "/emails/batch", "send_batch"),
         ("GET", "/emails/{id}", "fetch"),
-        ("GET", "/domains", "domains"),
+        ("PATCH", "/emails/{id}", "reschedule"),
+        ("POST", "/emails/{id}/cancel", "cancel"),
+        ("GET", "/domains", "list_domains"),
     )
 
     def __init__(self, world: World) -> None:
@@ -133,6 +116,10 @@ class ResendSandbox(MessagingImitation):
     def refusal(self, code: str) -> Response:
         """See Imitation."""
         return resend_error(code)
+
+    def missing_scope(self, operation: str) -> Response | None:
+        """A key with "sending access" may do nothing else; keys do not expire."""
+        return None if operation in ("send", "send_batch") else resend_error("restricted_api_key")
 
     def remember(self, account: str, idempotency_key: str, digest: str, provider_id: str) -> None:
         """An acceptance of an earlier run of the sandbox: its key still holds."""
@@ -176,8 +163,12 @@ class ResendSandbox(MessagingImitation):
                 response = self._send(team, request, batch=operation == "send_batch")
             case "fetch":
                 response = self._fetch(team, arguments[0])
+            case "reschedule" | "cancel":
+                response = self._change(team, operation, arguments[0], request)
             case _:
-                response = json_response(200, {"object": "list", "has_more": False, "data": _domains(team)})
+                response = json_response(
+                    200, {"object": "list", "has_more": False, "data": domain_rows(team.domains or ("example.com",))}
+                )
         limit = str(team.requests_per_second)
         left = str(bucket.remaining) if self.world.settings.real_limits else limit
         response.headers += (("ratelimit-limit", limit), ("ratelimit-remaining", left), ("ratelimit-reset", "1"))
@@ -191,7 +182,9 @@ class ResendSandbox(MessagingImitation):
         if key and (known := self._keys.get((team.name, key))) is not None:
             self.world.count(f"replayed.{self.slug}")
             return (
-                _accepted(known[1], batch=batch) if known[0] == digest else resend_error("invalid_idempotent_request")
+                accepted_answer(known[1], batch=batch)
+                if known[0] == digest
+                else resend_error("invalid_idempotent_request")
             )
         try:
             body = request.json()
@@ -215,7 +208,7 @@ class ResendSandbox(MessagingImitation):
             if len(self._keys) > MAX_KEYS:
                 self._keys.popitem(last=False)
         errors = [{"index": index, "message": text} for index, (_, text, _) in problems.items()]
-        return _accepted(ids, batch=batch, errors=errors if permissive else None)
+        return accepted_answer(ids, batch=batch, errors=errors if permissive else None)
 
     def _accept(self, team: Team, email: Mapping[str, Any], key: str, request_body: bytes) -> str:
         to = as_list(email["to"])
@@ -224,7 +217,8 @@ class ResendSandbox(MessagingImitation):
         headers = {str(name).lower(): str(value) for name, value in (email.get("headers") or {}).items()}
         html = str(email.get("html") or "")
         email_id = str(uuid.UUID(bytes=self.world.new_id(16), version=4))
-        self.world.accept(
+        at = scheduled_moment(email["scheduled_at"]) if email.get("scheduled_at") else None
+        message = self.world.accept(
             self,
             account=team.name,
             sender=parseaddr(str(email["from"]))[1],
@@ -235,37 +229,71 @@ class ResendSandbox(MessagingImitation):
             subject=str(email["subject"]),
             reference=tags.get("reference", ""),
             idempotency_key=key,
-            wire=_Wire(str(email["from"]), to, html, tags, headers, _now()),
-            journey=self.world.behaviour.journey(self.slug, address, self.failure_codes, preset=_test_inbox(address)),
+            wire=Wire(
+                str(email["from"]),
+                to,
+                html,
+                tags,
+                headers,
+                now_text(),
+                str(email.get("scheduled_at") or ""),
+                at is not None,
+            ),
+            journey=Journey(()) if at is not None else self._journey(address),
         )
+        if at is not None:
+            self._hold(message, at)
         return email_id
 
     def _fetch(self, team: Team, email_id: str) -> Response:
         message = self.world.phones.message(email_id)
         if message is None or message.account != team.name or message.service != self.slug:
             return resend_error("not_found", "Email not found")
-        wire: _Wire = message.wire
-        failure = FAILURES.get(message.code, FAILURES["permanent"])
-        last = failure[0] if message.state is Step.FAILED else EVENTS.get(message.state, "email.queued")
-        return json_response(
-            200,
-            {
-                "object": "email",
-                "id": email_id,
-                "to": wire.to,
-                "from": wire.sender,
-                "created_at": wire.created_at,
-                "subject": message.subject,
-                "html": wire.html or None,
-                "text": message.text,
-                "bcc": [],
-                "cc": [],
-                "reply_to": [],
-                "last_event": last.removeprefix("email."),
-                "scheduled_at": None,
-                "tags": [{"name": name, "value": value} for name, value in wire.tags.items()],
-            },
+        return json_response(200, email_resource(message))
+
+    def _change(self, team: Team, operation: str, email_id: str, request: Request) -> Response:
+        """Move or cancel an e-mail that is held until its time."""
+        message = self.world.phones.message(email_id)
+        if message is None or message.account != team.name or message.service != self.slug:
+            return resend_error("not_found", "Email not found")
+        wire: Wire = message.wire
+        if not wire.is_held:
+            return resend_error("validation_error", "The email is not scheduled any more")
+        if operation == "reschedule":
+            try:
+                body = request.json()
+            except BadBody:
+                body = None
+            at = scheduled_moment(body.get("scheduled_at")) if isinstance(body, dict) else None
+            if at is None:
+                return resend_error("validation_error", "Invalid `scheduled_at` field.")
+            wire.scheduled_at = str(body["scheduled_at"])
+            self._hold(message, at)
+        else:
+            wire.is_held, wire.is_cancelled = False, True
+        self.world.record_write(
+            self,
+            account=team.name,
+            operation=operation,
+            reference=email_id,
+            body=request.body,
+            provider_id=email_id,
         )
+        return json_response(200, {"object": "email", "id": email_id})
+
+    def _hold(self, message: SandboxMessage, at: datetime) -> None:
+        wait = max(0.0, at.timestamp() - self.world.clock.now())
+        self.world.clock.after(wait, self._release, message, message.wire.scheduled_at)
+
+    def _release(self, message: SandboxMessage, scheduled_at: str) -> None:
+        """Send an e-mail whose time has come, unless it was moved or cancelled."""
+        wire: Wire = message.wire
+        if wire.is_held and wire.scheduled_at == scheduled_at:
+            wire.is_held = False
+            self.world.travel(self, message, self._journey(message.to))
+
+    def _journey(self, address: str) -> Journey:
+        return self.world.behaviour.journey(self.slug, address, self.failure_codes, preset=test_inbox(address))
 
     # Webhooks
 
@@ -274,9 +302,8 @@ class ResendSandbox(MessagingImitation):
         team = self._team(message.account)
         if team is None:
             return
-        wire: _Wire = message.wire
-        failure = FAILURES.get(message.code, FAILURES["permanent"])
-        event = failure[0] if step is Step.FAILED else EVENTS.get(step, "")
+        wire: Wire = message.wire
+        event = failure_of(message.code)[0] if step is Step.FAILED else EVENTS.get(step, "")
         if not event:
             return
         facts: dict[str, Any] = {
@@ -290,24 +317,18 @@ class ResendSandbox(MessagingImitation):
             facts["tags"] = wire.tags
         if wire.headers:
             facts["headers"] = [{"name": name, "value": value} for name, value in wire.headers.items()]
-        if event == "email.bounced":
-            _, kind, detail, diagnosis = failure
-            text = "The recipient's mail server rejected the email"
-            facts["bounce"] = {"type": kind, "subType": detail, "message": text, "diagnosticCode": [diagnosis]}
-        elif event == "email.suppressed":
-            facts["suppressed"] = {"type": failure[1], "message": "The address is suppressed"}
-        elif event == "email.failed":
-            facts["failed"] = {"reason": "reached_daily_quota"}
+        if step is Step.FAILED:
+            facts |= bounce_facts(message.code)
         elif event == "email.clicked":
             link = _LINK.search(wire.html)
             agent = "Mozilla/5.0 (sandbox)"
             url = link[1] if link else "https://example.com/"
-            facts["click"] = {"ipAddress": "192.0.2.1", "link": url, "timestamp": _now(), "userAgent": agent}
+            facts["click"] = {"ipAddress": "192.0.2.1", "link": url, "timestamp": now_text(), "userAgent": agent}
         self._post(team, message.sender, event, facts)
 
     def react(self, message: SandboxMessage, words: str) -> None:
         """The person leaves the list by one click if they want to and the e-mail offers it, else writes back."""
-        wire: _Wire = message.wire
+        wire: Wire = message.wire
         url = wants_out(words, wire.headers)
         if url:
             self.world.phones.note(message.to, self.world.clock.now(), self.slug, message.account, "unsubscribed")
@@ -326,7 +347,7 @@ class ResendSandbox(MessagingImitation):
         own = about.sender if about else f"contato@{next(iter(team.domains), 'example.com')}"
         facts: dict[str, Any] = {
             "email_id": email_id,
-            "created_at": _now(),
+            "created_at": now_text(),
             "from": address,
             "to": [own],
             "cc": [],
@@ -345,7 +366,7 @@ class ResendSandbox(MessagingImitation):
         if not team.webhook_url:
             return
         event_id = f"msg_{self.world.new_id(14).hex()}"
-        body = json_response(200, {"type": event, "created_at": _now(), "data": facts}).body
+        body = json_response(200, {"type": event, "created_at": now_text(), "data": facts}).body
 
         def sign(content: bytes) -> Mapping[str, str]:
             timestamp = str(int(self.world.clock.now()))
@@ -356,38 +377,6 @@ class ResendSandbox(MessagingImitation):
 
         webhook = Webhook(self.slug, sender, team.webhook_url, body, "application/json", sign, RETRY)
         self.world.postman.post(webhook)
-
-
-def _accepted(ids: list[str], *, batch: bool, errors: list[dict[str, Any]] | None = None) -> Response:
-    if not batch:
-        return json_response(200, {"id": ids[0]})
-    content: dict[str, Any] = {"data": [{"id": email_id} for email_id in ids]}
-    if errors is not None:
-        content["errors"] = errors
-    return json_response(200, content)
-
-
-def _domains(team: Team) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
-            "name": name,
-            "status": "verified",
-            "created_at": "2026-01-05 12:00:00.000000+00",
-            "region": "sa-east-1",
-            "capabilities": {"sending": "enabled", "receiving": "disabled"},
-        }
-        for name in team.domains or ("example.com",)
-    ]
-
-
-def _test_inbox(address: str) -> Outcome | None:
-    local, _, domain = address.partition("@")
-    return TEST_INBOXES.get(local.partition("+")[0]) if domain == "resend.dev" else None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 IMITATIONS = (ResendSandbox,)

@@ -9,6 +9,8 @@ from typing import Any
 
 from integrations.sandbox.wire import Response, json_response
 
+from .sandbox_contents import scheduled_moment
+
 ERRORS: dict[str, tuple[int, str]] = {
     "missing_api_key": (401, "Missing API Key"),
     "invalid_api_key": (403, "API key is invalid"),
@@ -57,6 +59,8 @@ def email_problem(domains: Collection[str], email: object) -> tuple[str, str, in
     if domains and domain not in domains:
         text = f"The {domain} domain is not verified. Please, add and verify your domain on https://resend.com/domains"
         return "validation_error", text, 403
+    if email.get("scheduled_at") and scheduled_moment(email["scheduled_at"]) is None:
+        return "validation_error", "Invalid `scheduled_at` field.", 0
     for tag in email.get("tags") or ():
         if not (_TAG.fullmatch(str(tag.get("name", ""))) and _TAG.fullmatch(str(tag.get("value", "")))):
             text = "Tags should only contain ASCII letters, numbers, underscores, or dashes."

@@ -108,11 +108,13 @@ class SmtpClient:
         return Accepted(identifier.strip("<>"))
 
     async def greet(self) -> None:
-        """Connect, log in, NOOP: what the health check needs. Raises `integrations.errors`."""
-        session = await self._connect("health")
-        with _translated("health", accepted_possible=False):
-            await session.smtp.noop()
-        await self._release(session, keep=False)
+        """Connect, log in, NOOP: what `account` verifies. Raises `integrations.errors`."""
+        session = await self._connect("verify")
+        try:
+            with _translated("verify", accepted_possible=False):
+                await session.smtp.noop()
+        finally:
+            await self._release(session, keep=False)
 
     async def lookup(self, message: OutboundMessage) -> Accepted | None:
         """SMTP cannot be asked what it accepted."""

@@ -2,13 +2,15 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from integrations.manifest import Checks, Cost, Manifest, Setting, done, exempt
+from integrations.calling.policy import Effect, Operation
+from integrations.manifest import Category, Checks, Cost, Manifest, Setting, done, exempt
 
 NO_WEBHOOK = exempt("SMTP has no webhooks: what was delivered is not reported")
 
 MANIFEST = Manifest(
     slug="smtp",
     title="SMTP",
+    category=Category.MESSAGES,
     capabilities=("messages",),
     channels=("email",),
     purpose=_("E-mail through any mail server."),
@@ -25,6 +27,11 @@ MANIFEST = Manifest(
             required=False,
             default="localhost",
         ),
+    ),
+    operations=(
+        Operation("send", Effect.CREATES, unit="e-mail"),
+        Operation("verify", Effect.READS),
+        Operation("health", Effect.READS),
     ),
     rate_limits=(_("whatever the server allows; limit each sender"),),
     webhook=False,

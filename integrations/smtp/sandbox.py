@@ -46,6 +46,7 @@ KINDS = WEBHOOK_KINDS | frozenset(
         FaultKind.HANG_BEFORE,
     }
 )
+GREETING_KINDS = frozenset({FaultKind.RATE_LIMIT, FaultKind.SERVER_ERROR, FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER})
 _PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]*)>(.*)", re.IGNORECASE)
 
 
@@ -105,12 +106,12 @@ class SmtpSandbox(MessagingImitation):
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """Only one."""
-        return ("send",)
+        """Messages, and logging in with a NOOP."""
+        return ("send", "verify")
 
     def supports(self, kind: FaultKind, operation: str) -> bool:
         """See Imitation; what is said in HTTP makes no sense here."""
-        return kind in KINDS
+        return kind in (KINDS if operation == "send" else GREETING_KINDS)
 
     def address(self, host: str) -> str:
         """Host and port of the mail server."""
@@ -213,7 +214,7 @@ class SmtpSandbox(MessagingImitation):
                     envelope = None
                     await say("250 2.0.0 Ok")
                 case "NOOP":
-                    await say("250 2.0.0 Ok")
+                    await say(self._noop())
                 case "QUIT":
                     await say("221 2.0.0 Bye")
                     return
@@ -221,6 +222,17 @@ class SmtpSandbox(MessagingImitation):
                     await say("503 5.5.1 Bad sequence of commands")
                 case _:
                     await say("502 5.5.2 Command not recognized")
+
+    def _noop(self) -> str:
+        """The reply to NOOP, which is how a client verifies the server. Raises EOFError to cut the connection."""
+        for fault in self.world.faults.strike_request(self.slug, "verify", "", self.supports):
+            self.world.count(f"fault.{fault.kind.value}")
+            if fault.kind is FaultKind.RATE_LIMIT:
+                return "421 4.7.1 Too many connections, slow down"
+            if fault.kind is FaultKind.SERVER_ERROR:
+                return "451 4.3.0 Internal error, try again later"
+            raise EOFError
+        return "250 2.0.0 Ok"
 
     async def _log_in(self, rest: str, reader: asyncio.StreamReader, say: _Speaker) -> bool:
         mechanism, _, initial = rest.partition(" ")

@@ -8,6 +8,7 @@ by its callback. Searching the message list instead would find only (To, From, d
 import base64
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -38,15 +39,62 @@ WHATSAPP = "whatsapp:"
 _ACCOUNT = frozenset({20003, 20005, 20404, 20426, 21606, 21660})  # credentials, suspended, unknown account or sender
 _RATE: Mapping[int, float] = {20429: 2.0, 21611: 60.0, 30001: 60.0, 63018: 60.0}  # code → seconds to wait
 
-_silent = logging.getLogger("integrations.twilio.sdk")
-_silent.disabled = True  # the SDK logs query strings; our own records say what happened
+silent = logging.getLogger("integrations.twilio.sdk")
+silent.disabled = True  # the SDK logs query strings; our own records say what happened
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """With what the SDK logs in, and for which account."""
+
+    user: str
+    password: str
+    account: str
+
+
+def credentials(connection: ConnectionFacts) -> Credentials:
+    """The connection's. Raises `NotConfigured`."""
+    account = connection.setting("account_sid")
+    key = connection.settings.get("api_key_sid") or account
+    return Credentials(key, connection.secret("auth_token"), account)
+
+
+class Sent:
+    """One request of the SDK as our client takes it."""
+
+    def __init__(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, object] | None,
+        data: Mapping[str, object] | None,
+        headers: Mapping[str, str] | None,
+        auth: tuple[str, str] | None,
+    ) -> None:
+        self.url = f"{uri}?{urlencode(params)}" if params else uri
+        self.form = _form(data) if method != "GET" else None
+        self.headers = {name: value for name, value in (headers or {}).items() if name.lower() != "content-type"}
+        if auth is not None:
+            self.headers["authorization"] = "Basic " + base64.b64encode(f"{auth[0]}:{auth[1]}".encode()).decode()
+
+
+def sdk_answer(response: HttpResponse) -> SdkResponse:
+    """The answer as the SDK takes it.
+
+    It throws away the headers of an error, so what needs them (Retry-After) is decided here. Raises `integrations.errors`.
+    """
+    if response.ok:
+        response.json()  # raises UnexpectedResponse by name before the SDK trips over it
+    elif (error := early_failure(response)) is not None:
+        raise error
+    return SdkResponse(response.status, response.body.decode("utf-8", "replace"), dict(response.headers))
 
 
 class SdkTransport(AsyncHttpClient):
     """What the SDK uses to reach the network: one attempt through `HttpClient`, whose errors pass through unchanged."""
 
     def __init__(self, http: HttpClient) -> None:
-        super().__init__(_silent, True)
+        super().__init__(silent, True)
         self._http = http
 
     async def request(
@@ -60,21 +108,10 @@ class SdkTransport(AsyncHttpClient):
         timeout: float | None = None,  # noqa: ASYNC109 - the SDK's signature
         allow_redirects: bool = False,
     ) -> SdkResponse:
-        """Perform one request of the SDK. Raises `integrations.errors`.
-
-        The SDK throws away the headers of an error, so what needs them (Retry-After) is decided here.
-        """
-        operation = "send" if method == "POST" else "health"
-        sent = {name: value for name, value in (headers or {}).items() if name.lower() != "content-type"}
-        if auth is not None:
-            sent["authorization"] = "Basic " + base64.b64encode(f"{auth[0]}:{auth[1]}".encode()).decode()
-        url = f"{uri}?{urlencode(params)}" if params else uri
-        response = await self._http.request(method, url, operation=operation, form=_form(data), headers=sent)
-        if response.ok:
-            response.json()  # raises UnexpectedResponse by name before the SDK trips over it
-        elif (error := early_failure(response)) is not None:
-            raise error
-        return SdkResponse(response.status, response.body.decode("utf-8", "replace"), dict(response.headers))
+        """Perform one request of the SDK. Raises `integrations.errors`."""
+        sent = Sent(method, uri, params, data, headers, auth)
+        response = await self._http.request(method, sent.url, operation="send", form=sent.form, headers=sent.headers)
+        return sdk_answer(response)
 
 
 class TwilioClient:
@@ -88,9 +125,8 @@ class TwilioClient:
         self._prefix = WHATSAPP if connection.setting("channel", "sms") == "whatsapp" else ""
         self._callback = connection.webhook_url
         self._http = HttpClient(base_url, service=SERVICE)
-        account = connection.setting("account_sid")
-        key = connection.settings.get("api_key_sid") or account
-        self._sdk = Client(key, connection.secret("auth_token"), account, http_client=SdkTransport(self._http))
+        own = credentials(connection)
+        self._sdk = Client(own.user, own.password, own.account, http_client=SdkTransport(self._http))
         self._sdk.api.base_url = base_url
 
     async def send(self, message: OutboundMessage) -> Accepted:
@@ -124,16 +160,6 @@ class TwilioClient:
         if urlsplit(self._callback).hostname:
             arguments["status_callback"] = f"{self._callback}?{urlencode({'reference': message.reference})}"
         return arguments
-
-    async def account_status(self) -> str:
-        """`active`, `suspended` or `closed`. Raises `integrations.errors`."""
-        try:
-            account = await self._sdk.api.accounts(self._sdk.account_sid).fetch_async()
-        except TwilioException as error:
-            raise twilio_failure(error, "health") from None
-        if not account.status:
-            raise UnexpectedResponse(SERVICE, "health", "http_200", "the answer has no status")
-        return str(account.status)
 
     async def lookup(self, message: OutboundMessage) -> Accepted | None:
         """Twilio cannot be asked by our reference; the status callback brings it instead."""

@@ -1,23 +1,23 @@
 """Health of a Twilio account."""
 
+import asyncio
+from contextlib import closing
+
 from django.utils.translation import gettext_lazy as _
 
 from integrations.facts import ConnectionFacts
 from integrations.health import Health, HealthState, judged
-from integrations.twilio.client import TwilioClient, build
+from integrations.twilio.account import build
 
 
 async def check(connection: ConnectionFacts) -> Health:
     """One GET of the account."""
-    client = build(connection)
-    try:
-        return await judged(_look(client, connection))
-    finally:
-        await client.aclose()
+    return await judged(asyncio.to_thread(_look, connection))
 
 
-async def _look(client: TwilioClient, connection: ConnectionFacts) -> Health:
-    status = await client.account_status()
+def _look(connection: ConnectionFacts) -> Health:
+    with closing(build(connection)) as account:
+        status = account.look().status
     if status != "active":
         return Health(
             HealthState.FAILED, _("Twilio says the account is %(status)s; write to its support.") % {"status": status}

@@ -2,11 +2,13 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from integrations.manifest import Checks, Cost, Manifest, Setting, done
+from integrations.calling.policy import CallPolicy, Effect, Operation, Quota, Span
+from integrations.manifest import Category, Checks, Cost, Manifest, Setting, done
 
 MANIFEST = Manifest(
     slug="twilio",
     title="Twilio",
+    category=Category.MESSAGES,
     capabilities=("messages",),
     channels=("sms", "whatsapp"),
     purpose=_("SMS and WhatsApp messages."),
@@ -31,7 +33,24 @@ MANIFEST = Manifest(
             default="https://api.twilio.com",
             sandboxed=True,
         ),
+        Setting(
+            "content_url",
+            _("Address of the Content API"),
+            _("Change it only for a proxy or a test server"),
+            required=False,
+            default="https://content.twilio.com",
+            sandboxed=True,
+        ),
     ),
+    operations=(
+        Operation("send", Effect.CREATES, unit="SMS segment, Brazil"),
+        Operation("fetch_message", Effect.READS),
+        Operation("list_messages", Effect.READS),
+        Operation("fetch_account", Effect.READS),
+        Operation("list_templates", Effect.READS),
+        Operation("health", Effect.READS),
+    ),
+    policy=CallPolicy(quotas=(Quota(Span.MINUTE, 600),)),
     rate_limits=(
         _("SMS: 1 message a second on a long number, more on short codes"),
         _("WhatsApp: 10 text messages a second, 50 on request"),

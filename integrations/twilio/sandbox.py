@@ -32,6 +32,7 @@ from .sandbox_contents import (
     segments_of,
     shown_address,
     shown_sender,
+    template_page,
 )
 from .sandbox_errors import ERRORS, twilio_error
 
@@ -74,9 +75,10 @@ class TwilioSandbox(MessagingImitation):
     failure_codes: tuple[FailureCode, ...] = SMS_FAILURES
     routes = Routes(
         ("POST", "/2010-04-01/Accounts/{account_sid}/Messages.json", "send"),
-        ("GET", "/2010-04-01/Accounts/{account_sid}/Messages.json", "list"),
-        ("GET", "/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json", "fetch"),
-        ("GET", "/2010-04-01/Accounts/{account_sid}.json", "account"),
+        ("GET", "/2010-04-01/Accounts/{account_sid}/Messages.json", "list_messages"),
+        ("GET", "/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json", "fetch_message"),
+        ("GET", "/2010-04-01/Accounts/{account_sid}.json", "fetch_account"),
+        ("GET", "/v1/ContentAndApprovals", "list_templates"),
     )
 
     def __init__(self, world: World) -> None:
@@ -88,7 +90,7 @@ class TwilioSandbox(MessagingImitation):
     def sender_of(self, operation: str, arguments: tuple[str, ...], request: Request) -> str:
         """The From address, else the messaging service, else the account."""
         if operation != "send":
-            return arguments[0]
+            return arguments[0] if arguments else ""
         try:
             form = dict(request.form())
         except BadBody:
@@ -136,8 +138,8 @@ class TwilioSandbox(MessagingImitation):
 
     def answer(self, operation: str, arguments: tuple[str, ...], request: Request) -> Response:
         """See Imitation."""
-        account = self._accounts.get(arguments[0])
         user, password = _basic(request.headers.get("authorization", ""))
+        account = self._accounts.get(arguments[0]) if arguments else self._account_of(user)
         known = {} if account is None else {account.account_sid: account.auth_token}
         if account is not None and account.api_key_sid:
             known[account.api_key_sid] = account.api_key_secret
@@ -149,9 +151,11 @@ class TwilioSandbox(MessagingImitation):
         match operation:
             case "send":
                 return self._send(account, book, request)
-            case "list":
+            case "list_templates":
+                return template_page(request)
+            case "list_messages":
                 return self._list(account, book, request)
-            case "fetch":
+            case "fetch_message":
                 message = self.world.phones.message(arguments[1])
                 if message is None or message.account != account.account_sid:
                     return twilio_error("20404", f"The requested resource {request.path} was not found")
@@ -159,6 +163,10 @@ class TwilioSandbox(MessagingImitation):
             case _:
                 content = {"sid": account.account_sid, "friendly_name": "Batuta Sandbox", "status": account.status}
                 return json_response(200, {**content, "type": "Full", "auth_token": None, "uri": request.path})
+
+    def _account_of(self, user: str) -> Account | None:
+        """Whose credentials these are, where the path names no account."""
+        return next((each for each in self._accounts.values() if user in (each.account_sid, each.api_key_sid)), None)
 
     def _send(self, account: Account, book: _Book, request: Request) -> Response:
         try:

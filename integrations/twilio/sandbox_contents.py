@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import urlencode
 
 from integrations.sandbox.behaviour import Step
 from integrations.sandbox.phones import SandboxMessage
+from integrations.sandbox.wire import Request, Response, json_response
 
 from .sandbox_errors import ERRORS
 
@@ -83,4 +85,55 @@ def message_resource(message: SandboxMessage) -> dict[str, Any]:
         "subresource_uris": {"media": f"{uri}/Media.json"},
         "to": shown_address(message, message.to),
         "uri": f"{uri}.json",
+    }
+
+
+TEMPLATES = (
+    ("novidade", "MARKETING", "approved", "Olá {{1}}, temos uma novidade para você: {{2}}"),
+    ("aviso", "UTILITY", "approved", "Olá {{1}}, {{2}}"),
+    ("pesquisa", "MARKETING", "pending", "Olá {{1}}, como foi a entrega?"),
+)
+
+
+def template_page(request: Request) -> Response:
+    """GET /v1/ContentAndApprovals: one page, with the address of the next one."""
+    query = request.query
+    size = min(500, max(1, int(query["PageSize"]))) if query.get("PageSize", "").isdigit() else 50
+    page = int(query["Page"]) if query.get("Page", "").isdigit() else 0
+    own = f"http://{request.headers.get('host', '')}{request.path}"
+
+    def address(number: int) -> str:
+        return f"{own}?{urlencode({'PageSize': size, 'Page': number, 'PageToken': f'DN{number}'})}"
+
+    rows = [_template(number, *each) for number, each in enumerate(TEMPLATES, start=1)]
+    meta = {
+        "page": page,
+        "page_size": size,
+        "first_page_url": address(0),
+        "previous_page_url": address(page - 1) if page else None,
+        "url": address(page),
+        "next_page_url": address(page + 1) if (page + 1) * size < len(rows) else None,
+        "key": "contents",
+    }
+    return json_response(200, {"contents": rows[page * size : (page + 1) * size], "meta": meta})
+
+
+def _template(number: int, name: str, category: str, status: str, body: str) -> dict[str, Any]:
+    return {
+        "sid": f"HX{number:032x}",
+        "account_sid": f"AC{1:032x}",
+        "friendly_name": name,
+        "language": "pt_BR",
+        "variables": {"1": "Ana"},
+        "types": {"twilio/text": {"body": body}},
+        "approval_requests": {
+            "name": name,
+            "category": category,
+            "content_type": "twilio/text",
+            "status": status,
+            "rejection_reason": "",
+            "allow_category_change": True,
+        },
+        "date_created": "2026-01-05T12:00:00Z",
+        "date_updated": "2026-01-05T12:00:00Z",
     }

@@ -5,7 +5,6 @@ so a request whose outcome is unknown is settled by its callback and never repea
 """
 
 import mimetypes
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,18 +15,10 @@ from integrations.facts import ConnectionFacts
 from integrations.http import HttpClient, HttpResponse
 from integrations.meta_graph.errors import meta_failure
 
+SERVICE = "whatsapp_cloud"
 BASE_URL = "https://graph.facebook.com"
 API_VERSION = "v26.0"
 MEDIA_KINDS = {"image": "image", "video": "video", "audio": "audio"}  # MIME main type → message type; else document
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneNumber:
-    """One number of the WhatsApp Business account, as Meta rates it (GREEN, YELLOW, RED, UNKNOWN)."""
-
-    id: str
-    display: str
-    quality: str
 
 
 class WhatsAppCloudClient:
@@ -37,11 +28,9 @@ class WhatsAppCloudClient:
     dedupe_for = timedelta(0)
 
     def __init__(self, connection: ConnectionFacts) -> None:
-        version = connection.setting("api_version", API_VERSION)
-        self._account = connection.settings.get("business_account_id", "")
         self._http = HttpClient(
-            f"{connection.setting('base_url', BASE_URL).rstrip('/')}/{version}",
-            service="whatsapp_cloud",
+            graph_address(connection),
+            service=SERVICE,
             headers={"authorization": f"Bearer {connection.secret('access_token')}"},
         )
 
@@ -50,28 +39,13 @@ class WhatsAppCloudClient:
         response = await self._http.request(
             "POST", f"/{quote(message.sender, safe='')}/messages", operation="send", json=message_body(message)
         )
-        found = self._checked(response)
+        found = checked(response)
         messages = found.get("messages")
         first = messages[0] if isinstance(messages, list) and messages else None
         provider_id = first.get("id") if isinstance(first, dict) else None
         if not isinstance(provider_id, str) or not provider_id:
             raise response.surprise("the answer has no messages[0].id")
         return Accepted(provider_id)
-
-    async def phone_numbers(self) -> list[PhoneNumber]:
-        """The account's numbers. Raises `integrations.errors`."""
-        response = await self._http.request(
-            "GET",
-            f"/{quote(self._account, safe='')}/phone_numbers?fields=id,display_phone_number,quality_rating",
-            operation="health",
-        )
-        rows = self._checked(response).get("data")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
-            raise response.surprise("the answer has no list of numbers")
-        return [
-            PhoneNumber(str(row["id"]), str(row.get("display_phone_number", "")), str(row.get("quality_rating", "")))
-            for row in rows
-        ]
 
     async def lookup(self, message: OutboundMessage) -> Accepted | None:
         """The API cannot be asked by our reference; status events bring it instead."""
@@ -80,29 +54,6 @@ class WhatsAppCloudClient:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()
-
-    @staticmethod
-    def _checked(response: HttpResponse) -> dict[str, Any]:
-        """The JSON object of a success. Raises the error that Meta's error object (even in a 200) stands for."""
-        found = response.json_object()
-        error = found.get("error")
-        if isinstance(error, dict):
-            raise meta_failure(response, error)
-        if response.status >= 500:
-            raise TemporaryFailure(
-                response.service,
-                response.operation,
-                f"http_{response.status}",
-                "a gateway failed without Meta's own answer",
-                accepted_possible=True,
-            )
-        if response.status in (401, 403, 429):
-            raise meta_failure(response, {})
-        if not response.ok:
-            raise response.surprise()
-        if not found:
-            response.json()  # a 2xx that is not JSON is said so by name
-        return found
 
 
 def message_body(message: OutboundMessage) -> dict[str, Any]:
@@ -138,6 +89,35 @@ def message_body(message: OutboundMessage) -> dict[str, Any]:
         body |= {"type": "text", "text": {"body": message.text, "preview_url": False}}
     body["biz_opaque_callback_data"] = message.reference
     return body
+
+
+def graph_address(connection: ConnectionFacts) -> str:
+    """The base URL with the version of the API."""
+    version = connection.setting("api_version", API_VERSION)
+    return f"{connection.setting('base_url', BASE_URL).rstrip('/')}/{version}"
+
+
+def checked(response: HttpResponse) -> dict[str, Any]:
+    """The JSON object of a success. Raises the error that Meta's error object (even in a 200) stands for."""
+    found = response.json_object()
+    error = found.get("error")
+    if isinstance(error, dict):
+        raise meta_failure(response, error)
+    if response.status >= 500:
+        raise TemporaryFailure(
+            response.service,
+            response.operation,
+            f"http_{response.status}",
+            "a gateway failed without Meta's own answer",
+            accepted_possible=True,
+        )
+    if response.status in (401, 403, 429):
+        raise meta_failure(response, {})
+    if not response.ok:
+        raise response.surprise()
+    if not found:
+        response.json()  # a 2xx that is not JSON is said so by name
+    return found
 
 
 def build(connection: ConnectionFacts) -> WhatsAppCloudClient:

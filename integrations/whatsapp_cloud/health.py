@@ -1,26 +1,26 @@
 """Health of a WhatsApp Business account: its numbers and Meta's rating of them."""
 
+import asyncio
+from contextlib import closing
+
 from django.utils.translation import gettext_lazy as _
 
 from integrations.facts import ConnectionFacts
 from integrations.health import Health, HealthState, judged
-from integrations.whatsapp_cloud.client import WhatsAppCloudClient, build
+from integrations.whatsapp_cloud.account import build
 
 
 async def check(connection: ConnectionFacts) -> Health:
     """One GET of the account's numbers."""
-    client = build(connection)
-    try:
-        return await judged(_look(client))
-    finally:
-        await client.aclose()
+    return await judged(asyncio.to_thread(_look, connection))
 
 
-async def _look(client: WhatsAppCloudClient) -> Health:
-    numbers = await client.phone_numbers()
+def _look(connection: ConnectionFacts) -> Health:
+    with closing(build(connection)) as account:
+        numbers = account.look()
     if not numbers:
         return Health(HealthState.FAILED, _("The account has no number; register one in WhatsApp Manager."))
-    low = [number.display or number.id for number in numbers if number.quality.upper() in ("RED", "YELLOW")]
+    low = [number.display for number in numbers if number.quality.upper() in ("RED", "YELLOW")]
     if low:
         return Health(
             HealthState.DEGRADED,

@@ -2,11 +2,13 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from integrations.manifest import Checks, Cost, Manifest, Setting, done
+from integrations.calling.policy import CallPolicy, Effect, Operation, Quota, Span
+from integrations.manifest import Category, Checks, Cost, Manifest, Setting, done
 
 MANIFEST = Manifest(
     slug="whatsapp_cloud",
     title="WhatsApp Cloud API",
+    category=Category.MESSAGES,
     capabilities=("messages",),
     channels=("whatsapp",),
     purpose=_("Official WhatsApp messages through Meta, with approved templates."),
@@ -40,6 +42,16 @@ MANIFEST = Manifest(
             sandboxed=True,
         ),
     ),
+    operations=(
+        Operation("send", Effect.CREATES, unit="marketing template, Brazil"),
+        Operation("list_templates", Effect.READS),
+        Operation("create_template", Effect.CREATES),
+        Operation("upload_media", Effect.CREATES),
+        Operation("list_phone_numbers", Effect.READS),
+        Operation("portfolio_limit", Effect.READS),
+        Operation("health", Effect.READS),
+    ),
+    policy=CallPolicy(quotas=(Quota(Span.HOUR, 5_000),)),  # of the account's management; sending has its own limits
     rate_limits=(
         _("80 messages a second a number, raised to 1,000 by Meta"),
         _("1 message in 6 seconds to one person"),

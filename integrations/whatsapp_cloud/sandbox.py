@@ -5,7 +5,6 @@ Mounted at `/whatsapp_cloud`, so the base URL of a client is `http://host:port/w
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -23,6 +22,7 @@ from integrations.sandbox.routes import Routes
 from integrations.sandbox.wire import BadBody, Request, Response, json_response
 from integrations.sandbox.world import World
 
+from .sandbox_contents import message_content, new_wamid, whatsapp_id
 from .sandbox_errors import ERRORS, graph_error, status_error
 from .sandbox_numbers import Number, number_facts, only
 from .sandbox_templates import DEFAULT_TEMPLATES, TemplateShelf
@@ -34,7 +34,6 @@ SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON = 6.0
 # Meta tries again at once, then less and less often, for days.
 RETRY = RetryRule((0.0, 2.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 24 * 3600.0))
 STATUS_WORDS = {Step.SENT: "sent", Step.DELIVERED: "delivered", Step.READ: "read", Step.FAILED: "failed"}
-MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
 
 
 @dataclass(slots=True)
@@ -59,11 +58,11 @@ class WhatsAppCloudSandbox(MessagingImitation):
     routes = Routes(
         ("POST", "/v[0-9.]+/{phone_number_id}/messages", "send"),
         ("POST", "/v[0-9.]+/{phone_number_id}/marketing_messages", "send"),
-        ("GET", "/v[0-9.]+/{waba_id}/message_templates", "templates"),
+        ("GET", "/v[0-9.]+/{waba_id}/message_templates", "list_templates"),
         ("POST", "/v[0-9.]+/{waba_id}/message_templates", "create_template"),
-        ("GET", "/v[0-9.]+/{waba_id}/phone_numbers", "phone_numbers"),
-        ("POST", "/v[0-9.]+/{phone_number_id}/media", "media"),
-        ("GET", "/v[0-9.]+/{phone_number_id}", "phone_number"),
+        ("GET", "/v[0-9.]+/{waba_id}/phone_numbers", "list_phone_numbers"),
+        ("POST", "/v[0-9.]+/{phone_number_id}/media", "upload_media"),
+        ("GET", "/v[0-9.]+/{phone_number_id}", "portfolio_limit"),
     )
 
     def __init__(self, world: World) -> None:
@@ -101,6 +100,18 @@ class WhatsAppCloudSandbox(MessagingImitation):
         """See Imitation."""
         return graph_error(code)
 
+    def error_in_success(self, operation: str) -> Response | None:
+        """The Graph API does so at times."""
+        return graph_error("131000", status=200)
+
+    def expired_token(self, operation: str) -> Response | None:
+        """See Imitation."""
+        return graph_error("190", message="Error validating access token: Session has expired.", subcode=463)
+
+    def missing_scope(self, operation: str) -> Response | None:
+        """See Imitation."""
+        return graph_error("10")
+
     # Accounts
 
     def open_account(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +136,8 @@ class WhatsAppCloudSandbox(MessagingImitation):
         """See Imitation."""
         self._batches.clear()
         self._heard.clear()
+        for shelf in self._shelves.values():
+            shelf.clear()
         self._pairs = PairGate(SECONDS_BETWEEN_MESSAGES_TO_ONE_PERSON)
 
     # Requests
@@ -137,25 +150,57 @@ class WhatsAppCloudSandbox(MessagingImitation):
         if not token:
             return graph_error("2500", details="An active access token must be used to query information.")
         number = self._numbers.get(arguments[0])
-        if operation in ("send", "media", "phone_number"):
+        if operation in ("send", "upload_media", "portfolio_limit"):
             if number is None:
                 return self._unknown_object(request, arguments[0], token)
             if not hmac.compare_digest(token.encode(), number.token.encode()):
                 return graph_error("190")
             if operation == "send":
                 return self._send(number, request)
-            if operation == "media":
-                return json_response(200, {"id": str(int.from_bytes(self.world.new_id(6), "big"))})
+            if operation == "upload_media":
+                return self._upload(number, request)
             return json_response(200, only(number_facts(number), request.query.get("fields", "")))
         numbers = [each for each in self._numbers.values() if each.waba_id == arguments[0]]
         if not numbers:
             return self._unknown_object(request, arguments[0], token)
         if token not in {each.token for each in numbers}:
             return graph_error("190")
-        if operation == "phone_numbers":
+        if operation == "list_phone_numbers":
             return json_response(200, {"data": [number_facts(each) for each in numbers], "paging": {}})
         shelf = self._shelves[arguments[0]]
-        return shelf.listing(request) if operation == "templates" else shelf.create(request)
+        return (
+            shelf.listing(request)
+            if operation == "list_templates"
+            else self._create_template(shelf, arguments[0], request)
+        )
+
+    def _create_template(self, shelf: TemplateShelf, waba_id: str, request: Request) -> Response:
+        response = shelf.create(request)
+        if response.status == 200:
+            self.world.record_write(
+                self, account=waba_id, operation="create_template", reference=waba_id, body=request.body
+            )
+        return response
+
+    def _upload(self, number: Number, request: Request) -> Response:
+        try:
+            parts = {part.name: part for part in request.parts()}
+        except BadBody:
+            return graph_error("100", message="(#100) The body is not a multipart form.")
+        if "messaging_product" not in parts or parts["messaging_product"].body != b"whatsapp":
+            return graph_error("100", message="(#100) The parameter messaging_product is required.")
+        if "file" not in parts or not parts["file"].body:
+            return graph_error("131053")
+        media_id = str(int.from_bytes(self.world.new_id(6), "big"))
+        self.world.record_write(
+            self,
+            account=number.phone_number_id,
+            operation="upload_media",
+            reference=parts["file"].filename,
+            body=parts["file"].body,
+            provider_id=media_id,
+        )
+        return json_response(200, {"id": media_id})
 
     def _unknown_object(self, request: Request, object_id: str, token: str) -> Response:
         if token not in {number.token for number in self._numbers.values()}:
@@ -182,7 +227,7 @@ class WhatsAppCloudSandbox(MessagingImitation):
         if to and not re.fullmatch(r"\d{6,15}", digits):
             return graph_error("131009", details="Parameter 'to' is not a valid phone number")
         kind = str(body.get("type", "text"))
-        text, category, problem = self._content(number, kind, body)
+        text, category, problem = message_content(self._shelves[number.waba_id], kind, body)
         if problem is not None:
             return problem
         if len(str(body.get("biz_opaque_callback_data", ""))) > 512:
@@ -196,28 +241,6 @@ class WhatsAppCloudSandbox(MessagingImitation):
                 return graph_error("131056")
         return self._accept(number, body, request, digits, user_id, text, category)
 
-    def _content(self, number: Number, kind: str, body: Mapping[str, Any]) -> tuple[str, str, Response | None]:
-        """Readable text and pricing category of a message, or what is wrong with it."""
-        part = body.get(kind)
-        if kind == "template":
-            return self._shelves[number.waba_id].use(part)
-        if not isinstance(part, dict):
-            return "", "", graph_error("131008", details=f"Required parameter is missing: {kind}")
-        if kind == "text":
-            text = part.get("body")
-            if not isinstance(text, str) or not text:
-                return "", "", graph_error("131008", details="Parameter 'text.body' is mandatory for type 'text'")
-            if len(text) > 4096:
-                return "", "", graph_error("131009", details="Parameter 'text.body' must be at most 4096 characters")
-            return text, "service", None
-        if kind in MEDIA_TYPES:
-            if not part.get("link") and not part.get("id"):
-                return "", "", graph_error("131008", details=f"One of '{kind}.link' and '{kind}.id' is mandatory")
-            return f"[{kind}] {part.get('caption') or part.get('link') or part.get('id')}", "service", None
-        if kind in ("interactive", "reaction", "location", "contacts"):
-            return f"[{kind}] {part.get('body', {}).get('text', '') if kind == 'interactive' else ''}", "service", None
-        return "", "", graph_error("131009", details=f"Unsupported message type: {kind}")
-
     def _accept(
         self,
         number: Number,
@@ -230,7 +253,7 @@ class WhatsAppCloudSandbox(MessagingImitation):
     ) -> Response:
         wa_id = whatsapp_id(digits)
         address = f"+{digits}" if digits else user_id
-        message_id = _wamid(wa_id or user_id, self.world.new_id(9))
+        message_id = new_wamid(wa_id or user_id, self.world.new_id(9))
         journey = self.world.behaviour.journey(self.slug, address, self.failure_codes)
         if self.world.settings.real_limits and category == "service" and not self._in_window(number, digits):
             journey = Journey(((Step.FAILED, 1.0),), code="131047")
@@ -296,7 +319,7 @@ class WhatsAppCloudSandbox(MessagingImitation):
         if number is None:
             raise ControlRefused(f"there is no number {account}")
         wa_id = whatsapp_id(re.sub(r"\D", "", address))
-        inbound_id = _wamid(wa_id, self.world.new_id(9))
+        inbound_id = new_wamid(wa_id, self.world.new_id(9))
         inbound: dict[str, Any] = {
             "from": wa_id,
             "id": inbound_id,
@@ -369,19 +392,6 @@ class WhatsAppCloudSandbox(MessagingImitation):
                 events=len(batch),
             )
         )
-
-
-def whatsapp_id(digits: str) -> str:
-    """The id WhatsApp gives a phone: for Brazilian mobiles outside area codes 11-28 without the ninth digit."""
-    if len(digits) == 13 and digits.startswith("55") and digits[4] == "9" and int(digits[2:4]) > 28:
-        return digits[:4] + digits[5:]
-    return digits
-
-
-def _wamid(owner: str, entropy: bytes) -> str:
-    phone = owner.encode()
-    inner = bytes([0x1C, 0x18, len(phone)]) + phone + b"\x15\x02\x00\x11\x18\x12" + entropy.hex().upper().encode()
-    return "wamid." + base64.b64encode(inner + b"\x00").decode()
 
 
 IMITATIONS = (WhatsAppCloudSandbox,)

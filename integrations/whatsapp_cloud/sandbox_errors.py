@@ -20,6 +20,7 @@ class GraphError:
 
 ERRORS: dict[str, GraphError] = {
     "4": GraphError(429, "Application request limit reached"),
+    "10": GraphError(403, "Application does not have permission for this action"),
     "100": GraphError(400, "Invalid parameter"),
     "190": GraphError(401, "Invalid OAuth access token - Cannot parse access token"),
     "368": GraphError(403, "Temporarily blocked for policies violations"),

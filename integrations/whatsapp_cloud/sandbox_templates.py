@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -46,13 +47,15 @@ class TemplateShelf:
 
     def __init__(self, templates: Iterable[Mapping[str, Any]]) -> None:
         self._templates: dict[tuple[str, str], dict[str, Any]] = {}
+        self._ids = itertools.count()
+        self._made: set[tuple[str, str]] = set()
         for template in templates:
             self.add(template)
 
     def add(self, template: Mapping[str, Any]) -> dict[str, Any]:
         """Put one on the shelf; the same name and language replaces. Raises KeyError without name or language."""
         kept = {
-            "id": str(3_000_000_000_000_000 + len(self._templates)),
+            "id": str(3_000_000_000_000_000 + next(self._ids)),
             "status": "APPROVED",
             "category": "MARKETING",
             "components": [],
@@ -61,6 +64,12 @@ class TemplateShelf:
         }
         self._templates[(kept["name"], kept["language"])] = kept
         return kept
+
+    def clear(self) -> None:
+        """Take away what clients have put here."""
+        for key in self._made:
+            self._templates.pop(key, None)
+        self._made.clear()
 
     def listing(self, request: Request) -> Response:
         """GET /{waba_id}/message_templates, with cursors."""
@@ -98,6 +107,7 @@ class TemplateShelf:
         if (body["name"], body["language"]) in self._templates:
             return graph_error("100", message="Invalid parameter", subcode=2388024)
         kept = self.add({name: body[name] for name in ("name", "language", "category", "components")})
+        self._made.add((kept["name"], kept["language"]))
         return json_response(200, {"id": kept["id"], "status": kept["status"], "category": kept["category"]})
 
     def use(self, part: Any) -> tuple[str, str, Response | None]:

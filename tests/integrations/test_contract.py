@@ -1,11 +1,12 @@
 """The real clients against the sandbox, over real HTTP and SMTP: what they understand is what the wire says."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
 
+from integrations.calling import gate
 from integrations.capabilities.messages import Accepted, OutboundMessage, TemplateCall, open_channel
 from integrations.errors import (
     AcceptedBefore,
@@ -21,6 +22,8 @@ from integrations.health import Health, HealthState
 from integrations.registry import manifests, service_module
 from integrations.sandbox.runner import RunningSandbox
 from tests.integrations.channel_probe import outcome
+
+pytestmark = pytest.mark.django_db
 
 SERVICES = ("whatsapp_cloud", "evolution", "twilio", "resend", "smtp")
 TWILIO_ACCOUNT = f"AC{1:032x}"
@@ -47,6 +50,16 @@ SENDERS: Mapping[str, str] = {
 }
 MAIL = ("resend", "smtp")
 OVER_HTTP = tuple(service for service in SERVICES if service != "smtp")
+
+
+@pytest.fixture(autouse=True)
+def no_memory() -> Iterator[None]:
+    """Nothing of another test's breaker or pauses."""
+    gate.forget_connections()
+    for key in gate._client().scan_iter("calls:*"):
+        gate._client().delete(key)
+    yield
+    gate.forget_connections()
 
 
 def facts(sandbox: RunningSandbox, service: str, **secrets: str) -> ConnectionFacts:

@@ -20,7 +20,6 @@ from messaging.rules.policy import SendPolicy
 from messaging.selectors.limits import limits_of
 
 COUNT_ZONES_MILLISECONDS = 500
-MANY = "1,000 "  # a price list's unit "1,000 e-mails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,7 @@ def _together(limits: list[int]) -> int:
 def price_of(sender: Sender) -> Price:
     """The first price of the sender's service, for one message."""
     cost = manifest_of(sender.connection.service).costs[0]
-    amount = Decimal(cost.amount) / (1000 if cost.unit.startswith(MANY) else 1)
-    return Price(amount, cost.currency)
+    return Price(Decimal(cost.amount) / cost.per, cost.currency)
 
 
 def message_cost(senders: tuple[Sender, ...], number: int) -> dict[str, Decimal]:

@@ -126,6 +126,9 @@ def test_instances_are_created_listed_and_deleted(sandbox: RunningSandbox) -> No
     created = call(sandbox, "POST", "/instance/create", {"instanceName": "nova", "integration": "WHATSAPP-BAILEYS"})
     assert created.status == 201
     listed = call(sandbox, "GET", "/instance/fetchInstances").json()
-    assert {(each["name"], each["connectionStatus"]) for each in listed} >= {("nova", "open"), (INSTANCE, "open")}
+    assert {(each["name"], each["connectionStatus"]) for each in listed} >= {("nova", "close"), (INSTANCE, "open")}
+    assert call(sandbox, "GET", "/instance/connect/nova").json()["base64"].startswith("data:image/png;base64,")
+    assert sandbox.control.happen("evolution", "scanned", instance="nova")["state"] == "open"
+    assert call(sandbox, "GET", "/instance/connect/nova").json()["instance"]["state"] == "open"
     assert call(sandbox, "DELETE", "/instance/delete/nova").status == 200
     assert call(sandbox, "GET", "/instance/connectionState/nova").status == 404

@@ -85,7 +85,7 @@ def test_every_kind_is_explained(sandbox: RunningSandbox) -> None:
 def test_share_count_and_narrowing(sandbox: RunningSandbox) -> None:
     sandbox.control.add_fault("server_error", service="twilio")
     sandbox.control.add_fault("server_error", sender="another")
-    sandbox.control.add_fault("server_error", operation="templates")
+    sandbox.control.add_fault("server_error", operation="list_templates")
     assert send(sandbox).status == 200
     sandbox.control.clear_faults()
     sandbox.control.add_fault("server_error", share=0.5)

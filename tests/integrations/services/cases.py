@@ -22,6 +22,8 @@ class Case:
     answer, as `drop_field` names them (`data[].id`), without which a typed error must come; `nothing_required` says why there are none.
     `wire` is what the sandbox calls the request, where that is another word; `prepare` puts into the sandbox what the call needs.
     `writes` is how often the sandbox must have recorded it: by default once for whatever does not only read.
+    `module` is the file whose `build` makes the client: a service that carries messages has its channel in `client`, the rest in `account`.
+    `repeated_by_caller`: the client makes one attempt, and whoever called it (the send engine) decides about another.
     """
 
     operation: str
@@ -32,6 +34,8 @@ class Case:
     wire: str = ""
     prepare: Callable[[SandboxControl], None] | None = None
     writes: int | None = None
+    module: str = "client"
+    repeated_by_caller: bool = False
     is_live: bool = False  # may run against the real service with real keys: reads, or leaves nothing behind
 
     @property
@@ -45,6 +49,7 @@ class Contract:
     """A service's cases. `connect` gives a complete connection to the sandbox's own account.
 
     `refusals` are error codes of the provider with the error each must become, tried on `refused_operation`.
+    `impossible` are faults of the sandbox that the service's protocol rules out.
     """
 
     slug: str
@@ -52,6 +57,7 @@ class Contract:
     cases: tuple[Case, ...]
     refused_operation: str
     refusals: Mapping[str, type[IntegrationError]] = field(default_factory=dict)
+    impossible: tuple[str, ...] = ()
 
     def operation(self, case: Case) -> Operation:
         """What the manifest declares for a case."""
@@ -65,9 +71,15 @@ def connection(slug: str, sandbox: RunningSandbox, secrets: Mapping[str, str], *
     return ConnectionFacts(id=1, service=slug, key="contract", settings={**values, **settings}, secrets=dict(secrets))
 
 
-def outcome(facts: ConnectionFacts, call: Callable[[Any], Any]) -> Any:
-    """What the call brings, in a loop of its own where it is a coroutine function. The client is closed."""
-    build = service_module(facts.service, "client").build
+def recorded(contract: Contract, sandbox: RunningSandbox) -> int:
+    """How often the service has taken something from us so far: messages and other writes."""
+    messages = [each for each in sandbox.control.acceptances() if each.service == contract.slug]
+    return len(messages) + len(sandbox.control.writes(contract.slug))
+
+
+def outcome(facts: ConnectionFacts, case: Case) -> Any:
+    """What the case's call brings, in a loop of its own where it is a coroutine function. The client is closed."""
+    build, call = service_module(facts.service, case.module).build, case.call
     if not inspect.iscoroutinefunction(call):
         client = build(facts)
         try:

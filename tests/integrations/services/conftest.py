@@ -7,7 +7,9 @@ import pytest
 
 from integrations.calling import calls, gate, ledger
 from integrations.calling.policy import CallPolicy
+from integrations.http import HttpClient
 from integrations.registry import manifest_of
+from integrations.smtp.client import SmtpClient
 
 TIMEOUT = 1.2  # seconds a whole call may take where a test waits for a timeout
 
@@ -22,6 +24,11 @@ def quick_policy(service: str) -> CallPolicy:
 def quick_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Retries without waiting; nothing of another test's breaker, pause or ledger."""
     monkeypatch.setattr(calls, "policy_of", quick_policy)
+    # Channels of messages make their own attempts, each with the client's timeout.
+    for channel in (HttpClient, SmtpClient):
+        defaults = channel.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, "timeout", TIMEOUT)
     # A 429 in one case must not keep the next from being asked; tests/integrations/test_calling.py has the pause itself.
     monkeypatch.setattr(gate.Gate, "pause", lambda own, seconds: None)
     gate.forget_connections()

@@ -6,7 +6,7 @@ from integrations.calling.policy import Effect
 from integrations.errors import IntegrationError, UnexpectedResponse
 from integrations.registry import manifests
 from integrations.sandbox.runner import RunningSandbox
-from tests.integrations.services.cases import Case, Contract, outcome
+from tests.integrations.services.cases import Case, Contract, outcome, recorded
 from tests.integrations.services.contracts import contracts, each_case, each_service
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +30,9 @@ def test_it_does_what_it_says_and_writes_what_it_declares(
 ) -> None:
     if case.prepare is not None:
         case.prepare(sandbox.control)
-    before = len(sandbox.control.writes(contract.slug))
-    case.check(outcome(contract.connect(sandbox), case.call))
-    written = len(sandbox.control.writes(contract.slug)) - before
+    before = recorded(contract, sandbox)
+    case.check(outcome(contract.connect(sandbox), case))
+    written = recorded(contract, sandbox) - before
     reads = contract.operation(case).effect is Effect.READS
     assert written == (case.writes if case.writes is not None else 0 if reads else 1)
 
@@ -42,12 +42,12 @@ def test_an_answer_without_a_field_it_needs_is_a_typed_error(
     contract: Contract, case: Case, sandbox: RunningSandbox
 ) -> None:
     """The mutation check: a client that reads a default where the documentation promises a value would pass without it."""
-    if case.prepare is not None:
-        case.prepare(sandbox.control)
     for path in case.required:
+        if case.prepare is not None:
+            case.prepare(sandbox.control)
         with sandbox.control.fault("drop_field", service=contract.slug, operation=case.wire_operation, path=path):
             with pytest.raises(IntegrationError) as raised:
-                outcome(contract.connect(sandbox), case.call)
+                outcome(contract.connect(sandbox), case)
             assert isinstance(raised.value, UnexpectedResponse), f"{path}: {raised.value!r}"
 
 
@@ -60,5 +60,5 @@ def test_the_providers_own_errors_have_names_here(contract: Contract, sandbox: R
     for code, error in contract.refusals.items():
         with sandbox.control.fault("refuse", service=contract.slug, operation=case.wire_operation, code=code):
             with pytest.raises(IntegrationError) as raised:
-                outcome(contract.connect(sandbox), case.call)
+                outcome(contract.connect(sandbox), case)
             assert type(raised.value) is error, f"{code}: {raised.value!r}"
