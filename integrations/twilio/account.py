@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from twilio.base.exceptions import TwilioException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.base.page import Page
 from twilio.http import HttpClient as SdkHttpClient
 from twilio.http.response import Response as SdkResponse
@@ -183,7 +183,16 @@ class _Transport(SdkHttpClient):
             headers=sent.headers,
             seconds=self._seconds,
         )
-        return sdk_answer(response)
+        answer = sdk_answer(response)
+        if not response.ok:
+            # The SDK's lists say of an error only that there was one, so it is read here for all.
+            found = response.json_object()
+            code, text = found.get("code"), str(found.get("message") or "")
+            known = TwilioRestException(
+                response.status, "", text, code=code if isinstance(code, int) else response.status
+            )
+            raise twilio_failure(known, self._operation)
+        return answer
 
 
 def _message(operation: str, row: Any) -> SentMessage:

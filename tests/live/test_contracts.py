@@ -29,4 +29,4 @@ def real_facts(slug: str) -> ConnectionFacts:
 def test_the_real_service_does_what_the_sandbox_does(contract: Contract, case: Case) -> None:
     """What comes back differs from the sandbox's; that it can be read at all is what is tested."""
     with override_settings(SANDBOX_URL=""):
-        outcome(real_facts(contract.slug), case.call)
+        outcome(real_facts(contract.slug), case)
