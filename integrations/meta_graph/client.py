@@ -6,6 +6,8 @@ of it is global here: no default API, no crash reporter, an address of its own f
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any, NoReturn
 
@@ -55,9 +57,9 @@ class Graph:
         """What a write answers."""
         return self.calls.run(operation, partial(self.ask, operation, "POST", path, params or {}))
 
-    def delete(self, operation: str, *path: str, params: Params | None = None) -> Row:
-        """What a removal answers."""
-        return self.calls.run(operation, partial(self.ask, operation, "DELETE", path, params or {}))
+    def delete(self, operation: str, *path: str, params: Params) -> Row:
+        """What a removal answers. The parameters travel as a form: ten thousand hashes fit into no address."""
+        return self.calls.run(operation, partial(self.ask, operation, "DELETE", path, params))
 
     def pages(self, operation: str, *path: str, params: Params | None = None) -> Iterator[Row]:
         """The rows of all pages of an edge, one call a page. It ends where `paging.next` is missing, not at a short page."""
@@ -119,6 +121,20 @@ class Graph:
             raise self.missing(operation, name)
         return found
 
+    def time(self, operation: str, row: Row, name: str) -> datetime:
+        """A time that must be there. Raises `UnexpectedResponse`."""
+        try:
+            return datetime.fromisoformat(self.text(operation, row, name)).astimezone(UTC)
+        except ValueError:
+            raise self.missing(operation, f"time in {name}") from None
+
+    def decimal(self, operation: str, row: Row, name: str) -> Decimal:
+        """A number that must be there, written as a text. Raises `UnexpectedResponse`."""
+        try:
+            return Decimal(self.text(operation, row, name))
+        except InvalidOperation:
+            raise self.missing(operation, f"number in {name}") from None
+
     def done(self, operation: str, row: Row) -> None:
         """Raises `UnexpectedResponse` unless the answer says `success`."""
         if row.get("success") is not True:
@@ -150,8 +166,11 @@ class Graph:
         session = copy.copy(self._session_of(token) if token else self._session)
         session.timeout = (min(CONNECT_TIMEOUT, seconds), seconds)
         written = {name: _written(value) for name, value in params.items() if value is not None}
+        parts: dict[str, tuple[None, str]] = {}
+        if method == "DELETE":
+            written, parts = {}, {name: (None, value) for name, value in written.items()}
         try:
-            response = FacebookAdsApi(session, self._version).call(method, path, params=written)
+            response = FacebookAdsApi(session, self._version).call(method, path, params=written, files=parts)
         except (TypeError, AttributeError, ValueError) as error:
             if isinstance(error, requests.RequestException):
                 raise

@@ -1,7 +1,7 @@
 """A pixel (dataset) of Meta: its state, and conversions from the server, through facebook-business."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -42,7 +42,7 @@ class MetaPixelClient:
         params = {"aggregation": by, "start_time": int(since.timestamp()), "end_time": int(until.timestamp())}
         found: list[EventCount] = []
         for row in self._graph.pages("stats", self._pixel, "stats", params=params):
-            hour = self._time("stats", row, "start_time")
+            hour = self._graph.time("stats", row, "start_time")
             found += [
                 EventCount(hour, self._graph.text("stats", each, "value"), self._graph.number("stats", each, "count"))
                 for each in self._graph.rows("stats", row, "data")
@@ -97,7 +97,7 @@ class MetaPixelClient:
         row = self._graph.get(operation, self._pixel, params=fields)
         if not isinstance(row.get("is_unavailable"), bool):
             raise self._graph.missing(operation, "is_unavailable")
-        fired = self._time(operation, row, "last_fired_time") if row.get("last_fired_time") else None
+        fired = self._graph.time(operation, row, "last_fired_time") if row.get("last_fired_time") else None
         return Pixel(
             self._graph.text(operation, row, "id"),
             self._graph.text(operation, row, "name"),
@@ -121,12 +121,6 @@ class MetaPixelClient:
             _decimal(coverage.get("goal_percentage")),
             str(_inner(row, "data_freshness").get("upload_frequency") or ""),
         )
-
-    def _time(self, operation: str, row: Row, name: str) -> datetime:
-        try:
-            return datetime.fromisoformat(self._graph.text(operation, row, name)).astimezone(UTC)
-        except ValueError:
-            raise self._graph.missing(operation, f"time in {name}") from None
 
 
 def _inner(row: Row, name: str) -> Row:

@@ -108,7 +108,7 @@ def test_what_may_have_been_accepted_is_never_created_twice(
             continue
         before = recorded(contract, sandbox)
         with (
-            sandbox.control.fault(fault, service=contract.slug, operation=case.wire_operation, seconds=30.0),
+            sandbox.control.fault(fault, service=contract.slug, operation=case.wire_operation),
             pytest.raises(IntegrationError) as raised,
         ):
             outcome(contract.connect(sandbox), case)
