@@ -32,7 +32,7 @@ class Case:
     required: tuple[str, ...] = ()
     nothing_required: str = ""
     wire: str = ""
-    prepare: Callable[[SandboxControl], None] | None = None
+    prepare: Callable[[SandboxControl], object] | None = None
     writes: int | None = None
     module: str = "client"
     repeated_by_caller: bool = False

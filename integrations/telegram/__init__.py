@@ -1,0 +1,1 @@
+"""Telegram: a bot that writes to the team and to clients' groups, with buttons."""
