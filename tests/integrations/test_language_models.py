@@ -144,6 +144,12 @@ SAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "/v1/messages",
         {"model": "claude-haiku-5-5", "max_tokens": 99, "messages": [{"role": "user", "content": "Oi"}]},
     ),
+    "gemini": (
+        "generate_content.json",
+        "/v1/models/gemini-3.8-flash:generateContent",
+        {"contents": [{"role": "user", "parts": [{"text": "Oi"}]}]},
+    ),
+    "openai": ("response.json", "/responses", {"model": "gpt-6-luna", "input": "Oi"}),
 }
 
 

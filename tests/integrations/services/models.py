@@ -1,10 +1,12 @@
 """What the contracts of the language models share: the questions."""
 
+from collections.abc import Callable
 from typing import Literal
 
+import pytest
 from pydantic import Field
 
-from integrations.capabilities.language.model import Completion, Question, Shape, Tier
+from integrations.capabilities.language.model import Completion, Embeddings, Question, Shape, Tier
 
 
 class Reason(Shape):
@@ -39,3 +41,15 @@ def answered(both: tuple[Completion, Completion]) -> None:
     assert isinstance(judged.content, Verdict)
     assert len(judged.content.reasons) == 2
     assert plain.model != judged.model
+
+
+def embedded(model: str, size: int, tokens: int) -> Callable[[Embeddings], None]:
+    """Three vectors of one model, the first and the last of the same text."""
+
+    def check(found: Embeddings) -> None:
+        first, second, third = found.vectors
+        assert (found.model, len(first), found.tokens) == (model, size, tokens)
+        assert first == third != second
+        assert sum(each * each for each in first) == pytest.approx(1, abs=0.001)
+
+    return check

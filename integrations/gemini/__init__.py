@@ -1,0 +1,1 @@
+"""Google's Gemini: much to read, a cheap stand-in, embeddings."""

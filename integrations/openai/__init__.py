@@ -1,0 +1,1 @@
+"""OpenAI: scoring, texts, embeddings and pictures."""
