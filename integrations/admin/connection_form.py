@@ -74,7 +74,8 @@ def _field(item: Setting, connection: Connection | None, *, is_needed: bool) -> 
         if stored:
             secret.attrs["placeholder"] = KEEP
         if item.kind is SettingKind.OAUTH:
-            help_text = f"{help_text} {_('Leave it empty and press Connect afterwards, or paste a token that lasts.')}"
+            how = _("Leave it empty and press Connect afterwards, or paste a token that lasts.")
+            help_text = f"{help_text} {how}"
         field = forms.CharField(
             label=label, help_text=help_text, widget=secret, required=is_needed and not stored, strip=True
         )

@@ -82,7 +82,8 @@ def _summary(lines: Iterable[ServiceLine]) -> str:
         "%(used)s of %(all)s service is connected.", "%(used)s of %(all)s services are connected.", all_of_them
     ) % {"used": used, "all": all_of_them}
     if not troubled:
-        return words if not used else f"{words} {_('None of them is in trouble.')}"
+        quiet = _("None of them is in trouble.")
+        return f"{words} {quiet}" if used else words
     trouble = ngettext("%(number)s needs you.", "%(number)s need you.", troubled) % {"number": troubled}
     return f"{words} {trouble}"
 

@@ -136,7 +136,7 @@ def test_no_private_server_is_started_where_both_are_given(tmp_path: Path) -> No
         "PostgreSQL and Redis are those of DATABASE_URL and REDIS_URL; no private server is started.\n",
         "",
     )
-    assert [fact.pid for fact in embedded.status(embedded.Home(checkout))] == [0] * 6
+    assert [fact.pid for fact in embedded.status(embedded.Home(checkout))] == [0] * 2 * len(embedded.PURPOSES)
     assert not embedded.Home(checkout).path.exists()
 
 

@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.core.cache import cache
-from django.utils import timezone
 
+from agency.kit.actor import Actor
 from agency.models import User
 from agency.operations.liveness import note_canary
 from agency.states import Role
 from campaigns.outreach.models import Campaign
 from campaigns.outreach.states import CampaignState
+from integrations.health import Health, HealthState
 from integrations.models import Connection
+from integrations.operations.health import record_health
 from messaging.models import ContactImport
 from messaging.states import ImportState
 from tests.browser.looking import DESK, FAINT, PHONE, UNNAMED, chromium, overflow, session_of, window
@@ -29,7 +31,11 @@ def session(settings: Any) -> str:
     make_world()
     make_employee()
     Campaign.objects.update(state=CampaignState.PAUSED)
-    Connection.objects.update(health="failed", health_text="The key was refused.", checked_at=timezone.now())
+    record_health(
+        actor=Actor.system("test"),
+        connection_id=Connection.objects.get().pk,
+        health=Health(HealthState.FAILED, "The key was refused."),
+    )
     ContactImport.objects.update(state=ImportState.RUNNING, percent=43, rows=41_000)
     for queue in settings.QUEUES:
         note_canary(queue=queue)
