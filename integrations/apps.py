@@ -43,6 +43,12 @@ class IntegrationsConfig(AppConfig):
         for name, task, minutes, what in (
             ("checks", "integrations.check_connections", 5, gettext_noop("tests every connection to a service")),
             ("tokens", "integrations.renew_tokens", 10, gettext_noop("renews accesses of services before they end")),
+            (
+                "polls",
+                "integrations.poll_services",
+                5,
+                gettext_noop("asks services for what their webhooks may have lost"),
+            ),
         ):
             declare_schedule(
                 f"integrations.{name}",

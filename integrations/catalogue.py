@@ -52,6 +52,9 @@ def _section(manifest: Manifest) -> str:
         lines.append("")
     if manifest.webhook:
         lines += [f"Webhook: `/webhooks/{manifest.slug}/<key>`. {manifest.webhook_help}", ""]
+    if manifest.polls:
+        asked = "; ".join(f"every {poll.minutes} minutes {poll.finds}" for poll in manifest.polls)
+        lines += [f"Webhooks may be lost, so the service is also asked: {asked}.", ""]
     return "\n".join(lines)
 
 

@@ -54,6 +54,12 @@ def _problems_of(manifest: Manifest, folder: Path) -> list[str]:
     if manifest.webhook or checks.webhook_signature.is_done:
         needed["webhook.py"] = "the webhook"
     found = [f"{manifest.slug}: {why} needs {name}" for name, why in needed.items() if not (folder / name).is_file()]
+    polling = (folder / "polling.py").read_text("utf-8") if (folder / "polling.py").is_file() else ""
+    found += [
+        f"{manifest.slug}: polling.py has no {poll.ask}(client, since, now)"
+        for poll in manifest.polls
+        if f"def {poll.ask}(client" not in polling.replace("(\n    client", "(client")
+    ]
     if manifest.webhook and not checks.webhook_signature.is_done:
         found.append(f"{manifest.slug}: a webhook without a verified signature")
     if checks.cost.is_done and not manifest.costs:

@@ -150,6 +150,18 @@ class MailFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Poll:
+    """What a service's webhooks may lose: the function `ask(client, since, now)` of its `polling.py` finds it, in the webhooks' own words.
+
+    `minutes` is how late it may at most be heard of.
+    """
+
+    ask: str
+    minutes: int
+    finds: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """An external service as people and generated documents see it."""
 
@@ -170,6 +182,7 @@ class Manifest:
     webhook_help: Text = ""
     mail: MailFacts = MailFacts()
     oauth: OAuth | None = None
+    polls: tuple[Poll, ...] = ()
 
     def variable(self, item: Setting) -> str:
         """The environment variable that may hold a setting: RESEND_API_KEY; GOOGLE_CLIENT_ID for what belongs to the provider's app."""

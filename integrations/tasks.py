@@ -7,6 +7,7 @@ from agency.kit.queue import enqueue
 from integrations.inbound import deliver
 from integrations.runners import oauth, watching
 from integrations.runners.dispatching import dispatch_inbound as dispatch_due_events
+from integrations.runners.polling import poll_services as ask_services
 
 
 @shared_task(name="integrations.dispatch_inbound")
@@ -32,3 +33,9 @@ def renew_tokens() -> int:
 def watch_expiries(slot: str = "") -> int:
     """Tells people of certificates and accesses that end soon (a daily slot schedule). Returns how many do."""
     return watching.watch_expiries(actor=Actor.system("integrations.watch_expiries"))
+
+
+@shared_task(name="integrations.poll_services")
+def poll_services() -> int:
+    """Asks services for what their webhooks may have lost (looks every five minutes for what is due). Returns how much was found."""
+    return ask_services(deliver)

@@ -24,6 +24,11 @@ class AccountCalls:
         self._account_id = "act_" + connection.setting("ad_account_id").removeprefix("act_")
         self._known_currency = ""
 
+    @property
+    def page_id(self) -> str:
+        """The page whose lead forms belong to the account; empty where the connection names none."""
+        return self._connection.settings.get("page_id", "")
+
     def account(self) -> AdAccount:
         """Status, currency, time zone and what was spent."""
         return self._read_account("account")

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from integrations.calling.policy import CallPolicy, Effect, Operation, Quota, Span, Unit
-from integrations.manifest import Category, Checks, Cost, Manifest, Setting, done
+from integrations.manifest import Category, Checks, Cost, Manifest, Poll, Setting, done
 
 WRITE = 3  # what a change weighs at Meta; a read weighs 1
 
@@ -16,6 +16,7 @@ MANIFEST = Manifest(
     purpose=_("Campaigns, figures, audiences and leads of an ad account of Facebook and Instagram."),
     settings=(
         Setting("ad_account_id", _("Ad account"), _("Its number, with or without act_"), example="act_1234567890"),
+        Setting("page_id", _("Page"), _("Number of the page whose lead forms are read"), required=False),
         Setting("app_id", _("App"), _("Number of the Meta app; needed to subscribe to webhooks"), required=False),
         Setting(
             "access_token",
@@ -86,6 +87,11 @@ MANIFEST = Manifest(
     webhook=True,
     webhook_help=_(
         "Subscribe to the app's topics ad_account (effective_status, with_issues_ad_objects) and page (leadgen)."
+    ),
+    polls=(
+        Poll("account_status", 15, _("whether the account is blocked")),
+        Poll("leads", 15, _("new leads")),
+        Poll("changed_objects", 60, _("ads and ad sets that were disapproved or changed")),
     ),
     costs=(Cost("call", "0", "USD", _("free; advertising itself is paid to Meta")),),
     docs_url="https://developers.facebook.com/docs/marketing-apis",

@@ -1,6 +1,6 @@
 """Asks Meta for what its webhooks may have lost, in the words of the webhooks: disapproved and blocked objects, the account, leads.
 
-Status events carry no new value either way, so whoever acts on them reads the object and is
+Declared as `polls` of the manifest. Status events carry no new value either way, so whoever acts on them reads the object and is
 indifferent to hearing of it twice; a lead has the same name both ways and is acted upon once.
 """
 
@@ -13,7 +13,7 @@ from integrations.meta_ads.occurrences import ACCOUNT_STATUS, LEAD, OBJECT_CHANG
 from integrations.meta_ads.records import Ad, AdSet
 
 
-def changed_objects(client: MetaAdsClient, since: datetime) -> Iterator[ServiceEvent]:
+def changed_objects(client: MetaAdsClient, since: datetime, now: datetime) -> Iterator[ServiceEvent]:
     """Ad sets and ads that changed since a time, whatever it was that changed."""
     for ad_set in client.list_ad_sets(updated_since=since):
         yield from _told("adset", ad_set, since)
@@ -21,7 +21,7 @@ def changed_objects(client: MetaAdsClient, since: datetime) -> Iterator[ServiceE
         yield from _told("ad", ad, since)
 
 
-def account_status(client: MetaAdsClient, now: datetime) -> Iterator[ServiceEvent]:
+def account_status(client: MetaAdsClient, since: datetime, now: datetime) -> Iterator[ServiceEvent]:
     """The account's state, each time it is asked: older documents promise a webhook that does not come."""
     account = client.account()
     yield ServiceEvent(
@@ -33,8 +33,11 @@ def account_status(client: MetaAdsClient, now: datetime) -> Iterator[ServiceEven
     )
 
 
-def leads(client: MetaAdsClient, page_id: str, since: datetime) -> Iterator[ServiceEvent]:
-    """Leads of every form of a page since a time."""
+def leads(client: MetaAdsClient, since: datetime, now: datetime) -> Iterator[ServiceEvent]:
+    """Leads of every form of the connection's page since a time; none where the connection names no page."""
+    page_id = client.page_id
+    if not page_id:
+        return
     for form in client.list_lead_forms(page_id):
         for lead in client.list_leads(form.id, since=since):
             facts = {"entry": page_id, "page_id": page_id, "form_id": form.id}

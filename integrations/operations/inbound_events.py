@@ -24,6 +24,7 @@ CLAIM_AGAIN = 50  # after a claim that never ended: something among them may kil
 CLAIM_BYTES = 8 * 1024 * 1024  # bodies of one claim
 LEASE_SECONDS = 30
 MAX_ATTEMPTS = 5
+NOT_STORED = 0  # the inbound event of a fact that no webhook brought
 BACKOFF_SECONDS = (5, 30, 120, 600)  # after the first, second, … failed attempt
 
 # Ids travel as constant arrays: whatever PostgreSQL believes about the table's size, it looks them up or hashes them.
@@ -131,6 +132,12 @@ def settle_inbound_events(
         if facts:
             deliver(facts)
     return len(kept)
+
+
+def apply_polled_facts(*, facts: Sequence[ReceivedFact], deliver: Callable[[Sequence[ReceivedFact]], None]) -> None:
+    """Give the receivers what asking a service brought, in one transaction. Whatever a receiver raises undoes all of it."""
+    with transaction.atomic(durable=True):
+        deliver(facts)
 
 
 def fail_inbound_event(*, lease: int, event: ClaimedEvent, error: str, is_final: bool) -> InboundState | None:

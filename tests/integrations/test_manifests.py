@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from integrations import completeness
 from integrations.catalogue import services_page
 from integrations.errors import NotConfigured
-from integrations.manifest import CHECK_NAMES, Cost, Setting, exempt
+from integrations.manifest import CHECK_NAMES, Cost, Poll, Setting, exempt
 from integrations.registry import manifest_of, manifests, service_module
 from tests.house.vendors import vendor_modules
 
@@ -39,6 +39,7 @@ def test_a_bad_manifest_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         slug="twilio",
         docs_url="http://example.com",
         costs=(),
+        polls=(Poll("lost_messages", 5, "x"),),
         checks=replace(good.checks, webhook_signature=exempt("too hard")),
         settings=(Setting("name", "t", "x"), Setting("a", "t", "x", secret=True, default="y"), Setting("a", "t", "x")),
     )
@@ -49,6 +50,7 @@ def test_a_bad_manifest_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         "twilio: the check health needs health.py",
         "twilio: the check sandbox needs sandbox.py",
         "twilio: the webhook needs webhook.py",
+        "twilio: polling.py has no lost_messages(client, since, now)",
         "twilio: a webhook without a verified signature",
         "twilio: the check cost needs a cost table",
         "twilio: docs_url is an https address",

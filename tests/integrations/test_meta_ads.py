@@ -359,23 +359,24 @@ def test_a_review_ends_by_itself(sandbox: RunningSandbox, receiver: Receiver) ->
 
 
 def test_asking_finds_what_webhooks_lost(sandbox: RunningSandbox) -> None:
-    client = client_of(sandbox)
-    since = datetime.now(UTC).replace(microsecond=0)
-    assert list(polling.changed_objects(client, since)) == []
+    client = client_of(sandbox, page_id=PAGE)
+    since = now = datetime.now(UTC).replace(microsecond=0)
+    assert list(polling.changed_objects(client, since, now)) == []
     sandbox.control.happen("meta_ads", "ad_disapproved", ad=made(6))
     sandbox.control.happen("meta_ads", "ad_with_issues", ad=made(9))
     told = sandbox.control.happen("meta_ads", "lead")
     sandbox.control.happen("meta_ads", "account_disabled")
-    changed = list(polling.changed_objects(client, since))
+    changed = list(polling.changed_objects(client, since, now))
     assert [(event.kind, event.subject) for event in changed] == [
         ("meta_ads.object_changed", made(6)),
         ("meta_ads.object_changed", made(9)),
         ("meta_ads.object_issues", made(9)),
     ]
-    assert list(polling.changed_objects(client, since)) == changed
-    [account] = polling.account_status(client, since)
+    assert list(polling.changed_objects(client, since, now)) == changed
+    [account] = polling.account_status(client, since, now)
     assert (account.subject, account.facts["account_status"]) == ("1000000000000001", "2")
-    leads = list(polling.leads(client, PAGE, since.replace(month=1, day=4)))
+    leads = list(polling.leads(client, since.replace(month=1, day=4), now))
+    assert list(polling.leads(client_of(sandbox), since.replace(month=1, day=4), now)) == []  # no page, no leads
     assert [(event.provider_event_id, event.subject) for event in leads] == [(f"lead:{told['id']}", told["id"])]
 
 
