@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from integrations.manifest import Category
 from integrations.skeleton.writing import Blueprint, CannotWrite, read_operations, write_service
 
+SUITES = "tests/integrations/services tests/integrations/webhooks tests/integrations/test_manifests.py"
+
 
 class Command(BaseCommand):
     """Writes files and nothing else."""
@@ -40,6 +42,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         for path in written:
             self.stdout.write(str(path.relative_to(settings.BASE_DIR)))
-        self.stdout.write(
-            f"Now: .venv/bin/python -m pytest tests/integrations/services tests/integrations/test_manifests.py -k {slug}"
-        )
+        self.stdout.write(f'Now: .venv/bin/python -m pytest {SUITES} -k "{slug} or manifest"')
