@@ -105,6 +105,14 @@ class IntegrationsConfig(AppConfig):
             rule="daily 03:25",
         )
         declare_retention(
+            "model_requests",
+            model="integrations.ModelRequest",
+            piece="integrations.operations.model_requests.prune_model_requests",
+            what=gettext_noop("Answers of language models"),
+            why="what was made of them stands in its own record; what still waits for a person is never deleted",
+            rule="daily 03:35",
+        )
+        declare_retention(
             "failed_inbound_events",
             model="integrations.InboundEvent",
             piece="integrations.operations.retention.prune_failed_inbound_events",

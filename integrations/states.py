@@ -49,3 +49,11 @@ class CheckState(models.IntegerChoices):
     OK = 1, _("works")
     DEGRADED = 2, _("works, but look at it")
     FAILED = 3, _("does not work")
+
+
+class ModelRequestState(models.TextChoices):
+    """Life of a request to a language model that nobody could answer: waiting → done | dropped."""
+
+    WAITING = "waiting", _("waits for a person")
+    DONE = "done", _("done")
+    DROPPED = "dropped", _("dropped")  # nobody needs the answer any more

@@ -14,7 +14,7 @@ from agency.operations.tokens import issue_token
 from agency.rules.scopes import SCOPES
 from agency.states import AlertSeverity, Role
 from campaigns.outreach.models import Campaign, Execution, Segment
-from integrations.models import ChainAttempt, Connection, FallbackChain, InboundEvent
+from integrations.models import ChainAttempt, Connection, FallbackChain, InboundEvent, ModelRequest
 from integrations.states import InboundState
 from messaging.models import (
     Consent,
@@ -55,6 +55,9 @@ def make_world(slug: str = "zanzibar", mark: str = MARK) -> World:
     client = Client.objects.create(name=f"{mark} Ltda", slug=slug)
     connection = Connection.objects.create(service="whatsapp_cloud", name=f"{mark} line", client=client)
     FallbackChain.objects.create(name="embeddings", client=client, first=connection)
+    ModelRequest.objects.create(
+        task="content", version=1, client=client, key=f"{mark} occasion", facts={"topic": mark}, error=f"{mark} error"
+    )
     ChainAttempt.objects.create(
         chain="embeddings", key=f"{mark} run", client=client, connection=connection, position=1, text=f"{mark} error"
     )

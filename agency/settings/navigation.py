@@ -65,6 +65,7 @@ NAVIGATION: tuple[tuple[str | Promise, tuple[Page, ...]], ...] = (
             Page("integrations.connection", "hub", "v", _("Services"), "services"),
             Page("integrations.connection", "cable", "n"),
             Page("integrations.inboundevent", "call_received", "w"),
+            Page("integrations.modelrequest", "contact_support"),
             Page("integrations.fallbackchain", "low_priority"),
             Page("integrations.chainattempt", "alt_route"),
         ),

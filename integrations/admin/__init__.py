@@ -1,5 +1,5 @@
 """The integration layer in the admin."""
 
-from integrations.admin import actions, chains, connection, home, inbound_event
+from integrations.admin import actions, chains, connection, home, inbound_event, model_requests
 
-__all__ = ["actions", "chains", "connection", "home", "inbound_event"]
+__all__ = ["actions", "chains", "connection", "home", "inbound_event", "model_requests"]

@@ -5,6 +5,7 @@ from integrations.models.chain import ChainAttempt, FallbackChain
 from integrations.models.connection import Connection
 from integrations.models.connection_check import ConnectionCheck
 from integrations.models.inbound_event import InboundEvent
+from integrations.models.model_request import ModelRequest
 from integrations.models.oauth import OAuthAttempt, OAuthGrant
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ConnectionCheck",
     "FallbackChain",
     "InboundEvent",
+    "ModelRequest",
     "OAuthAttempt",
     "OAuthGrant",
 ]
