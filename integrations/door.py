@@ -164,6 +164,10 @@ class WebhookDoor:
             if scope["method"] != "POST" or not hasattr(webhook, "verify"):
                 raise Refusal(405, "method", "only POST")
             request = _request(scope, await _read_body(scope, receive))
+            if hasattr(webhook, "prepare"):
+                await webhook.prepare(
+                    request, connection
+                )  # what verifying needs from the network, such as a certificate
             webhook.verify(request, connection)
             _check_text(request)
             if hasattr(webhook, "answer_challenge"):

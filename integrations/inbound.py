@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agency.kit.actor import Actor
+from agency.kit.queue import enqueue_after_commit
 from integrations.events import (
     ConnectionEvent,
     InboundFact,
     ReceivedConnectionEvent,
     ReceivedFact,
     ReceivedSecretEvent,
+    ReceivedServiceEvent,
     SecretEvent,
+    ServiceEvent,
 )
 from integrations.health import advice_for_link
 from integrations.models import Connection
@@ -56,7 +59,15 @@ def receive_connection_events(events: Sequence[ReceivedConnectionEvent]) -> None
         )
 
 
+def receive_service_events(events: Sequence[ReceivedServiceEvent]) -> None:
+    """Let a task answer a topic's question whether our address wants to listen to it."""
+    for received in events:
+        if received.event.kind.endswith(".subscription_confirmation"):
+            enqueue_after_commit("integrations.confirm_subscription", received.inbound_event_id)
+
+
 register_receiver(ConnectionEvent, "integrations", receive_connection_events)
+register_receiver(ServiceEvent, "integrations", receive_service_events)
 
 
 def receive_secret_events(events: Sequence[ReceivedSecretEvent]) -> None:

@@ -185,6 +185,7 @@ TASK_ROUTES = {
     "messaging.send_batch": "send",
     "messaging.import_contacts": "bulk",
     "integrations.dispatch_inbound": "webhooks",
+    "integrations.confirm_subscription": "webhooks",
     "outreach.prepare_execution": "bulk",
     "outreach.*": "critical",
     "automations.*": "beat",

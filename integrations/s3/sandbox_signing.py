@@ -44,8 +44,11 @@ class Signed:
         return self.scope[0]
 
 
-def read_signature(request: Request) -> Signed | None:
-    """The signature of a request, not yet checked; None when it has none. Raises NotSigned."""
+def read_signature(request: Request, payload: str = "") -> Signed | None:
+    """The signature of a request, not yet checked; None when it has none. Raises NotSigned.
+
+    `payload` is the hash of the body at services that want none in a header.
+    """
     query = request.query
     if "X-Amz-Signature" in query:
         return _signed_address(query)
@@ -55,7 +58,7 @@ def read_signature(request: Request) -> Signed | None:
     found = _HEADER.fullmatch(written)
     if found is None:
         raise NotSigned("AuthorizationHeaderMalformed")
-    payload = request.headers.get("x-amz-content-sha256", "")
+    payload = payload or request.headers.get("x-amz-content-sha256", "")
     moment = request.headers.get("x-amz-date", "")
     scope = tuple(found["scope"].split("/"))
     if len(scope) != 5 or not payload:
@@ -65,16 +68,16 @@ def read_signature(request: Request) -> Signed | None:
     return Signed(scope, tuple(found["headers"].split(";")), found["signature"], moment, payload)
 
 
-def check_signature(request: Request, signed: Signed, secret: str, region: str) -> None:
+def check_signature(request: Request, signed: Signed, secret: str, region: str, service: str = "s3") -> None:
     """Raises NotSigned unless the request was signed with `secret` for `region` and arrived as it was signed."""
-    if signed.scope[1:] != (signed.moment[:8], region, "s3", "aws4_request"):
+    if signed.scope[1:] != (signed.moment[:8], region, service, "aws4_request"):
         raise NotSigned("AuthorizationHeaderMalformed")
     if "host" not in signed.headers:
         raise NotSigned("SignatureDoesNotMatch")
     canonical = "\n".join(
         (
             request.method,
-            request.raw_path,
+            request.raw_path if service == "s3" else quote(request.raw_path, safe="/~"),  # S3 alone encodes a path once
             _canonical_query(request.query_string),
             *(f"{name}:{' '.join(request.headers.get(name, '').split())}" for name in signed.headers),
             "",

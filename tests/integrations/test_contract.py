@@ -25,13 +25,18 @@ from tests.integrations.channel_probe import outcome
 
 pytestmark = pytest.mark.django_db
 
-SERVICES = ("whatsapp_cloud", "evolution", "twilio", "resend", "smtp")
+SERVICES = ("whatsapp_cloud", "evolution", "twilio", "resend", "smtp", "amazon_ses")
 TWILIO_ACCOUNT = f"AC{1:032x}"
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "whatsapp_cloud": {"business_account_id": "200000000000001"},
     "evolution": {},
     "twilio": {"account_sid": TWILIO_ACCOUNT},
     "resend": {},
+    "amazon_ses": {
+        "access_key_id": "AKIASANDBOX000000000",
+        "configuration_set": "batuta",
+        "topic_arn": "arn:aws:sns:sa-east-1:000000000000:ses-events",
+    },
     "smtp": {"security": "none", "username": "sandbox"},
 }
 SECRETS: Mapping[str, Mapping[str, str]] = {
@@ -40,6 +45,7 @@ SECRETS: Mapping[str, Mapping[str, str]] = {
     "twilio": {"auth_token": "sandbox-auth-token"},
     "resend": {"api_key": "re_sandbox", "webhook_secret": "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldA=="},
     "smtp": {"password": "sandbox-password"},
+    "amazon_ses": {"secret_access_key": "sandbox-secret-access-key"},
 }
 SENDERS: Mapping[str, str] = {
     "whatsapp_cloud": "100000000000001",
@@ -47,8 +53,9 @@ SENDERS: Mapping[str, str] = {
     "twilio": "+15005550006",
     "resend": "Loja Ana <loja@example.com>",
     "smtp": "Loja Ana <loja@example.com>",
+    "amazon_ses": "Loja Ana <loja@example.com>",
 }
-MAIL = ("resend", "smtp")
+MAIL = ("resend", "smtp", "amazon_ses")
 OVER_HTTP = tuple(service for service in SERVICES if service != "smtp")
 
 
@@ -185,6 +192,7 @@ def test_a_lost_acceptance_is_never_called_surely_not_accepted(
         ("twilio", "21211", SuppressReason.INVALID_ADDRESS),
         ("twilio", "63016", None),
         ("resend", "validation_error", None),
+        ("amazon_ses", "MessageRejected", None),
         ("smtp", "5.1.1", SuppressReason.HARD_BOUNCE),
         ("smtp", "5.7.1", None),
     ],

@@ -1,0 +1,1 @@
+"""Amazon SES: e-mail through Amazon's API, events through SNS."""
