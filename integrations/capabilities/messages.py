@@ -13,7 +13,6 @@ class Recovery(enum.Enum):
     """What an expired lease may rely on when nobody knows whether the provider accepted the message."""
 
     DEDUPE = "dedupe"  # the provider drops a second request with the same idempotency key: send again
-    LOOKUP = "lookup"  # the provider can be asked by our reference: ask, then send or record
     CALLBACK = "callback"  # status events carry our reference: wait as `unknown`, never resend
     NONE = "none"  # nothing helps: `unknown`, never resend
 
@@ -60,10 +59,6 @@ class MessageChannel(Protocol):
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Hand one message to the provider. Raises `integrations.errors`."""
-        ...
-
-    async def lookup(self, message: OutboundMessage) -> Accepted | None:
-        """The provider's acceptance of this message, if any. Only meaningful where `recovery` is LOOKUP."""
         ...
 
     async def aclose(self) -> None:

@@ -58,10 +58,6 @@ class EvolutionClient:
             return Accepted(provider_id)
         raise _business_channel_error(response, found) or response.surprise("the answer has no key.id")
 
-    async def lookup(self, message: OutboundMessage) -> Accepted | None:
-        """Nothing to look up by (see the module's text)."""
-        return None
-
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()

@@ -66,10 +66,6 @@ class ResendClient:
             raise response.surprise("the answer has no id")
         return Accepted(provider_id)
 
-    async def lookup(self, message: OutboundMessage) -> Accepted | None:
-        """Not needed: sending again with the same key answers with the first id."""
-        return None
-
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()

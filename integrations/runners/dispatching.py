@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from django.db import InterfaceError, OperationalError
+from django.db import OperationalError
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 
 from agency.kit import metrics
+from agency.kit.outages import is_outage
 from integrations.errors import IntegrationError, clean_text
 from integrations.events import (
     UNDATED,
@@ -120,18 +121,10 @@ def _refusal(lease: int, settlements: Sequence[Settlement], deliver: Deliver) ->
     try:
         _settle_persistently(lease, settlements, deliver)
     except Exception as error:
-        if _is_outage(error):
+        if is_outage(error):
             raise  # nobody is to blame: the lease ends by itself
         return error
     return None
-
-
-def _is_outage(error: Exception) -> bool:
-    """Whether the database itself is in trouble (SQLSTATE classes of connection, resources, shutdown, rollback)."""
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state[:2] in ("08", "40", "53", "55", "57", "58")
 
 
 def _settle_persistently(lease: int, settlements: Sequence[Settlement], deliver: Deliver) -> None:

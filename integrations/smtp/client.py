@@ -116,10 +116,6 @@ class SmtpClient:
         finally:
             await self._release(session, keep=False)
 
-    async def lookup(self, message: OutboundMessage) -> Accepted | None:
-        """SMTP cannot be asked what it accepted."""
-        return None
-
     async def aclose(self) -> None:
         """Say goodbye on every idle connection and close it."""
         self._closed = True

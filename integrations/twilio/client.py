@@ -161,10 +161,6 @@ class TwilioClient:
             arguments["status_callback"] = f"{self._callback}?{urlencode({'reference': message.reference})}"
         return arguments
 
-    async def lookup(self, message: OutboundMessage) -> Accepted | None:
-        """Twilio cannot be asked by our reference; the status callback brings it instead."""
-        return None
-
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()

@@ -47,10 +47,6 @@ class WhatsAppCloudClient:
             raise response.surprise("the answer has no messages[0].id")
         return Accepted(provider_id)
 
-    async def lookup(self, message: OutboundMessage) -> Accepted | None:
-        """The API cannot be asked by our reference; status events bring it instead."""
-        return None
-
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()

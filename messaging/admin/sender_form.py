@@ -24,7 +24,7 @@ class SenderForm(RecordForm):
 
     class Meta:
         model = Sender
-        fields = ("client", "connection", "channel", "name", "address", "portfolio", "dkim_selector", "typing")
+        fields = ("client", "connection", "channel", "name", "address", "portfolio", "dkim_selector")
         help_texts: ClassVar = {
             "address": gettext_lazy(
                 "As the provider knows it: phone number id (WhatsApp Cloud), instance (Evolution), +55… (Twilio), mailbox (e-mail)."
@@ -35,7 +35,6 @@ class SenderForm(RecordForm):
             "dkim_selector": gettext_lazy(
                 "Only for e-mail: the word before “._domainkey” in the name of the DKIM record. Empty: the usual ones are tried."
             ),
-            "typing": gettext_lazy("Show “typing …” before a reply to one person; never in mass sends."),
         }
 
 

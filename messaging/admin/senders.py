@@ -87,7 +87,7 @@ class SenderAdmin(PageAdmin):
     fixed_fields = ("client", "connection", "channel", "address")
     fieldsets = (
         (None, {"fields": ("client", "connection", "channel", "name", "address")}),
-        (gettext_lazy("Details"), {"fields": ("portfolio", "dkim_selector", "typing")}),
+        (gettext_lazy("Details"), {"fields": ("portfolio", "dkim_selector")}),
     )
     buttons = (
         OperationButton(
@@ -161,12 +161,11 @@ class SenderAdmin(PageAdmin):
                 address=cleaned["address"],
                 portfolio=cleaned["portfolio"],
                 dkim_selector=cleaned["dkim_selector"],
-                typing=cleaned["typing"],
             ),
             actor=actor,
         )
 
     def change_record(self, actor: Actor, sender: Sender, cleaned: Mapping[str, Any], request: HttpRequest) -> Sender:
         """What it is called and how it behaves."""
-        names = ("name", "portfolio", "dkim_selector", "typing")
+        names = ("name", "portfolio", "dkim_selector")
         return change_sender(sender_id=sender.pk, actor=actor, **{name: cleaned[name] for name in names})

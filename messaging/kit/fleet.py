@@ -4,6 +4,8 @@ All of it is advice: after a loss the defaults hold and nothing is wrong, only l
 """
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -20,6 +22,11 @@ DEFAULT_RATE = 1_000.0  # recipients a second, before anything was measured
 DECAY = 0.98
 ALIVE_SECONDS = 60
 RATE, PROCESSES, SERVED, TURN = "fleet:rate", "fleet:processes", "fleet:served", "fleet:turn"
+
+
+def process_name() -> str:
+    """This sender process, as the fleet counts it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @cache

@@ -37,7 +37,6 @@ class Sender(models.Model):
     warm_up = models.JSONField(_("warm-up"), default=list, blank=True)
     dkim_selector = models.CharField(_("DKIM selector"), max_length=63, blank=True)
     mail_checks = models.JSONField(_("SPF, DKIM, DMARC"), default=dict, blank=True)
-    typing = models.BooleanField(_("typing before a reply"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -138,7 +138,8 @@ WITH verdict AS (
     AS v (id, state, reason, not_before, code)
 ), changed AS (
     UPDATE messaging_recipient r
-    SET state = v.state, reason = v.reason, not_before = COALESCE(v.not_before, r.not_before), code = v.code, lease = NULL,
+    SET state = v.state, reason = v.reason, not_before = COALESCE(v.not_before, r.not_before), lease = NULL,
+        code = CASE WHEN v.state = 0 AND r.code = 'lease_expired' THEN r.code ELSE v.code END,
         leased_until = NULL, attempt = r.attempt - 1, changed_at = now()
     FROM verdict v WHERE r.id = v.id AND r.lease = %(lease)s AND r.state = 1
     RETURNING new.state, new.reason

@@ -35,7 +35,7 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT r.id, r.job_id, r.attempt, j.max_attempts, r.code, c.service, EXISTS (
+            SELECT r.id, r.job_id, r.attempt, j.max_attempts, r.code, r.sender_id IS NOT NULL, c.service, EXISTS (
                 SELECT FROM messaging_sender other WHERE other.id = ANY(j.sender_ids) AND other.connection_id <> s.connection_id)
             FROM messaging_recipient r JOIN messaging_sendjob j ON j.id = r.job_id
             LEFT JOIN messaging_sender s ON s.id = r.sender_id LEFT JOIN integrations_connection c ON c.id = s.connection_id
@@ -46,8 +46,11 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
         rows = cursor.fetchall()
         fates: dict[tuple[RecipientState, Reason], list[int]] = defaultdict(list)
         by_job: dict[int, Counter[str]] = defaultdict(Counter)
-        for recipient_id, job_id, attempt, max_attempts, code, service, mixed in rows:
-            fate = _fate(service, mixed, given_up=code == LOST_CODE and attempt >= max(max_attempts, LOSSES))
+        for recipient_id, job_id, attempt, max_attempts, code, handed_over, service, mixed in rows:
+            given_up = code == LOST_CODE and attempt >= max(max_attempts, LOSSES)
+            # A service that cannot be told any more (its sender is gone) drops no repetitions that we know of.
+            repeatable = service is not None and not mixed and recovery_of(service) is Recovery.DEDUPE
+            fate = _fate(handed_over, repeatable, given_up=given_up)
             fates[fate].append(recipient_id)
             by_job[job_id][fate[0].name.lower()] += 1
         for (state, reason), ids in sorted(fates.items()):
@@ -70,8 +73,8 @@ def settle_expired_leases(*, limit: int = 5_000) -> dict[str, int]:
     return {state.name.lower(): len(ids) for (state, _reason), ids in fates.items()}
 
 
-def _fate(service: str | None, mixed: bool, *, given_up: bool) -> tuple[RecipientState, Reason]:
-    if service is not None and (given_up or mixed or recovery_of(service) is not Recovery.DEDUPE):
+def _fate(handed_over: bool, repeatable: bool, *, given_up: bool) -> tuple[RecipientState, Reason]:
+    if handed_over and (given_up or not repeatable):
         return RecipientState.UNKNOWN, Reason.LEASE_EXPIRED
     if given_up:
         return RecipientState.FAILED, Reason.ATTEMPTS_EXHAUSTED

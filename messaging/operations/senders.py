@@ -52,7 +52,6 @@ class SenderOrder:
     limits: SenderLimitsOrder = SenderLimitsOrder()
     portfolio: str = ""
     dkim_selector: str = ""
-    typing: bool = False
 
 
 @transaction.atomic
@@ -75,7 +74,6 @@ def create_sender(*, order: SenderOrder, actor: Actor) -> Sender:
         address=address,
         portfolio=order.portfolio.strip(),
         dkim_selector=_selector(order.dkim_selector),
-        typing=order.typing,
         **_stored(order.limits),
     )
     record_audit(
@@ -89,16 +87,13 @@ def create_sender(*, order: SenderOrder, actor: Actor) -> Sender:
 
 
 @transaction.atomic
-def change_sender(
-    *, sender_id: int, name: str, portfolio: str, dkim_selector: str, typing: bool, actor: Actor
-) -> Sender:
+def change_sender(*, sender_id: int, name: str, portfolio: str, dkim_selector: str, actor: Actor) -> Sender:
     """Change what a sender is called and how it behaves; address and connection are its identity and stay. Raises `InvalidInput`."""
     sender = _locked(sender_id)
     wanted = {
         "name": _name(name),
         "portfolio": portfolio.strip(),
         "dkim_selector": _selector(dkim_selector),
-        "typing": typing,
     }
     portfolio = sender.portfolio
     _change(sender, wanted, "change_sender", actor)

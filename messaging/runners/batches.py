@@ -3,7 +3,6 @@
 import logging
 import os
 import random
-import socket
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from django.conf import settings
+from django.db import connection
 
 from agency.kit import metrics
+from agency.kit.outages import is_outage, persistently
 from integrations.capabilities.messages import Accepted, MessageChannel, OutboundMessage, Recovery, TemplateCall
 from integrations.connections import facts_of
 from integrations.errors import IntegrationError, NotConfigured, UnexpectedResponse
@@ -94,7 +95,7 @@ class Batch:
         try:
             while True:
                 if len(self.in_hand) < CHUNKS_IN_HAND and self._wants_more():
-                    if self._claim():
+                    if self._claim_or_stop():
                         continue
                     if not self.in_hand and self._wants_more():
                         continue
@@ -106,7 +107,7 @@ class Batch:
             self.loop.abandon()
             raise
         if self.handled:
-            fleet.note_batch(process_name(), self.handled, time.monotonic() - self.begun)
+            fleet.note_batch(fleet.process_name(), self.handled, time.monotonic() - self.begun)
         return self.handled
 
     def _wants_more(self) -> bool:
@@ -126,9 +127,8 @@ class Batch:
             self._touch()
 
     def _touch(self) -> None:
-        open_still = touch_wave(
-            wave_id=self.wave.pk
-        )  # also when nothing more is claimed: what is in hand may take its time
+        # Also when nothing more is claimed: what is in hand may take its time.
+        open_still = persistently(partial(touch_wave, wave_id=self.wave.pk))
         self.exhausted = self.exhausted or not open_still
         self.touched = time.monotonic()
 
@@ -136,8 +136,20 @@ class Batch:
         """The provider takes its time: keep the wave, and the rows that are waited for."""
         self._touch()
         if time.monotonic() - self.renewed > RENEW_SECONDS:
-            renew_leases(leases=[held.chunk.lease for held in waiting])
+            persistently(partial(renew_leases, leases=[held.chunk.lease for held in waiting]))
             self.renewed = time.monotonic()
+
+    def _claim_or_stop(self) -> bool:
+        """`_claim`; when the database fails it, the batch claims no more and records what it has in hand."""
+        try:
+            return self._claim()
+        except Exception as error:
+            if not self.in_hand or not is_outage(error):
+                raise
+            logger.warning("the database was away while claiming", extra={"wave": self.wave.pk})
+            self.exhausted = True
+            connection.close()
+            return False
 
     def _claim(self) -> bool:
         """Take tokens, claim rows, start their calls. Returns whether calls were started."""
@@ -204,7 +216,7 @@ class Batch:
             for row, wait in zip(rows, theirs, strict=True)
             if wait > max(1, self.routes[row.sender_id].sender.pair_seconds)
         }
-        release_rows(plan=self.plan, lease=chunk.lease, waits=refused, crowded=crowded)
+        persistently(partial(release_rows, plan=self.plan, lease=chunk.lease, waits=refused, crowded=crowded))
         unused = Counter(row.sender_id for row in chunk.rows if row.recipient_id in refused)
         limiter.give_back(job=self.job_limits, senders=self.limits, unused=unused)
         self.handled += len(refused)
@@ -288,9 +300,8 @@ class Batch:
                 answers = held.answers.result(TOUCH_SECONDS)
                 break
             except TimeoutError:
-                if (
-                    held.answers.done()
-                ):  # they came this very instant; or the timeout is the calls' own, and is raised again
+                # They came this very instant; or the timeout is the calls' own, and is raised again.
+                if held.answers.done():
                     answers = held.answers.result()
                     break
                 self._stay([held, *self.in_hand])
@@ -314,9 +325,9 @@ class Batch:
             for row, verdict in verdicts
             if verdict.outcome.provider_id and held.recoveries.get(row.sender_id) is not Recovery.CALLBACK
         ]
-        record_outcomes(
-            lease=held.chunk.lease, outcomes=[verdict.outcome for _, verdict in verdicts], references=references
-        )
+        outcomes = [verdict.outcome for _, verdict in verdicts]
+        # What was accepted must not be forgotten with a connection; the lease's token makes a repetition harmless.
+        persistently(partial(record_outcomes, lease=held.chunk.lease, outcomes=outcomes, references=references))
         self.handled += len(verdicts)
         self._learn(verdicts)
 
@@ -342,11 +353,12 @@ class Batch:
                 limiter.hold_sender(sender_id, seconds)
             limiter.note_chunk(sender_id, accepted=accepted[sender_id], broken=broken[sender_id])
         for sender_id, why in stops.items():
-            restrict_sender(sender_id=sender_id, why=why)
+            persistently(partial(restrict_sender, sender_id=sender_id, why=why))
             self.loaded = 0.0
         dead = [(row.address, verdict.suppress) for row, verdict in verdicts if verdict.suppress]
         if dead:
-            suppress_addresses(client_id=self.plan.client_id, channel=self.plan.channel, addresses=dead)
+            plan = self.plan
+            persistently(partial(suppress_addresses, client_id=plan.client_id, channel=plan.channel, addresses=dead))
 
 
 def routes_of(senders: Sequence[Sender]) -> dict[int, Route]:
@@ -360,12 +372,6 @@ def routes_of(senders: Sequence[Sender]) -> dict[int, Route]:
     return routes
 
 
-def process_name() -> str:
-    """This sender process, as the fleet counts it."""
-
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 def send_batch(*, wave_id: int, number: int = 0, count: int) -> int:
     """Send up to `count` due recipients of the wave's job. Returns how many rows were handled; harmless when repeated."""
     start = begin_batch(wave_id=wave_id, number=number)
@@ -373,12 +379,11 @@ def send_batch(*, wave_id: int, number: int = 0, count: int) -> int:
         return 0
     try:
         handled = Batch(Wave.objects.get(pk=wave_id), count, call_loop(), start).run()
-    except (
-        Exception
-    ):  # aborted, but the process lives; one that must end (LoopStuck) leaves its mark, as a killed one does
-        end_batch(wave_id=wave_id, number=number)
+    except Exception:
+        # Aborted, but the process lives; one that must end (LoopStuck) leaves its mark, as a killed one does.
+        persistently(partial(end_batch, wave_id=wave_id, number=number))
         raise
-    end_batch(wave_id=wave_id, number=number)
+    persistently(partial(end_batch, wave_id=wave_id, number=number))
     return handled
 
 

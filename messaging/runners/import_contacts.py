@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from agency.kit.actor import Actor
 from agency.kit.errors import OperationRefused
@@ -71,7 +73,9 @@ def _run(record: ContactImport, progress: ImportProgress) -> ContactImport:
         )
         progress.enter(Phase.WRITING)
         reasons = rejected_reasons()
-        path = write_rejected(Path(record.stored_path)) if counts.rejected else None
+        # Whoever mends the rows is the client's: the file speaks as the client does, not as this process.
+        with override(record.client.language):
+            path = write_rejected(Path(record.stored_path)) if counts.rejected else None
     if counts.created >= ANALYZE_FROM and not record.dry_run:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE messaging_contact")
@@ -133,7 +137,7 @@ def write_rejected(path: Path) -> Path:
         with target.open("w", encoding="utf-8-sig", newline="") as file:
             target.chmod(0o600)
             writer = csv.writer(file)
-            writer.writerow(["row", "reason", *(_safe(header) for header in source.header)])
+            writer.writerow([_("row"), _("reason"), *(_safe(header) for header in source.header)])
             for batch in source.batches():
                 index_of = {number: index for index, number in enumerate(batch.numbers.to_list())}
                 refused = {row.number: row.cells for row in batch.refused}

@@ -119,5 +119,5 @@ def test_a_file_is_dropped_mended_tried_and_run(context: BrowserContext, file: P
     with page.expect_download() as download:
         page.get_by_role("link", name="Rejected rows (CSV)").click()
     rejected = Path(download.value.path()).read_text("utf-8-sig").splitlines()
-    assert rejected == ["row,reason,Contato,Fone 2,Cidade", "302,o telefone não é válido,Ninguém,1234,Olinda"]
+    assert rejected == ["linha,motivo,Contato,Fone 2,Cidade", "302,o telefone não é válido,Ninguém,1234,Olinda"]
     assert problems == []

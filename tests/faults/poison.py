@@ -6,6 +6,7 @@ import signal
 from celery import shared_task
 
 TASK = "tests.poison"
+ABORT = signal.SIGUSR2  # ends the batch at work by an exception, where `aborted_loop` is loaded
 DEADLY_NAME = "Veneno"  # a person who ends every process that writes to them, where `deadly_name` is loaded
 
 

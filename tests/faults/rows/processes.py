@@ -8,6 +8,7 @@ from campaigns.outreach.demo.platform import SENDERS
 from messaging.models import Recipient
 from messaging.states import RecipientState
 from tests.faults.ground import Ground
+from tests.faults.poison import ABORT
 from tests.faults.table import Broken, fault
 from tests.faults.trial import Trial
 from tests.faults.waiting import wait_for
@@ -103,22 +104,32 @@ def _states(recipient_ids: set[int]) -> set[int]:
 
 @fault(
     "aborted_batch",
-    injects="a batch aborted in the middle of its loop: its database connections end while calls run and wait",
+    injects="a batch of each sender aborted in the middle of its loop, by an exception while calls run and wait; its process lives",
     holds="nothing of it is sent later; its rows are settled and the others go on",
     seconds=60,
 )
 def aborted_batch(ground: Ground) -> float:
-    """The batch cannot record what came back, so it ends; the calls that waited behind the others are never made."""
+    """The batch ends before it could record what came back; the calls that waited behind the others are never made."""
+    ground.end_senders()
+    ground.start_senders("--include", "tests.faults.aborted_loop")
     control = ground.platform.sandbox.control
     slow = control.add_fault("latency", operation="send", seconds=4)
     trial = ground.trial(2_000, per_second=None)
     wait_for("calls run and wait", 60, lambda: trial.accepted() >= 200 and len(trial.in_hand()) >= 400)
-    ground.terminate_connections()
-    began, held = time.monotonic(), {row for row, _ in trial.in_hand()}
-    wall = time.time()
+    leases = trial.in_hand()
+    began, wall, held = time.monotonic(), time.time(), {row for row, _ in leases}
+    children = [child for name in SENDERS for child in ground.children(name)]
+    for child in children:
+        child.send_signal(ABORT)
     control.remove_fault(slow)
-    took = moved_again(ground, trial, {(row, lease) for row, lease in trial.in_hand() if row in held}, began, 120)
-    ground.settle(trial, unknown=4 * 400)
+    took = moved_again(ground, trial, leases, began, 120)
+    ground.settle(trial, processes=len(children))
+    if not all(child.is_running() for child in children):
+        raise Broken("a process ended: its batch was not aborted, it was killed")
+    if not Recipient.objects.filter(pk__in=held, state=RecipientState.UNKNOWN).exists():
+        raise Broken("every message in hand was sent: no batch was aborted")
+    ground.end_senders()
+    ground.start_senders()
     late = [each for each in trial.acceptances() if int(each.reference) in held and each.at > wall + 12]
     if late:
         raise Broken(f"{len(late)} messages of the aborted batches were sent {late[0].at - wall:.0f} s later")

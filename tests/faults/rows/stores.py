@@ -40,7 +40,7 @@ def flushall(ground: Ground) -> float:
     short=True,
 )
 def postgres_restart(ground: Ground) -> float:
-    """The senders' answers of that moment cannot be recorded: those rows become unknown, and status events settle them."""
+    """The senders record their answers on new connections, unless the server stays away too long: those rows become unknown."""
     trial = ground.trial(2_500)
     under_way(ground, trial, 500)
     beat = ground.platform.group.running["beat-1"]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from integrations.capabilities.messages import Recovery
 from integrations.errors import AcceptedBefore, IntegrationError, TemporaryFailure
@@ -97,6 +98,15 @@ def test_a_lost_process_is_made_up_for_only_where_one_account_knows_the_key(
     assert Recipient.objects.filter(job=job, state=RecipientState.LEASED).count() == 2
     expire_leases()
     assert settle_expired_leases() == fate
+
+
+def test_a_row_whose_sender_is_gone_is_not_taken_for_one_that_never_had_any(world: World) -> None:
+    job = world.job(world.people(2))
+    claim_chunk(plan=job_plan(job.pk), grants={world.senders[0].pk: 2}, now=datetime.now(UTC))
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM messaging_sender WHERE id = %s", [world.senders[0].pk])
+    expire_leases()
+    assert settle_expired_leases() == {"unknown": 2}
 
 
 class JustMissed:

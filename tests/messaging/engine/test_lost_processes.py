@@ -1,7 +1,7 @@
 """A message that kills every process that touches it: given up after three attempts, alone; everybody else is sent."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from django.db.models import F
 
 from integrations.operations.connections import create_connection
 from messaging.models import Contact, Recipient, Sender, SendJob, Wave
+from messaging.operations.claiming import claim_chunk, release_rows, set_aside_rows
 from messaging.operations.leases import retry_given_up, settle_expired_leases
 from messaging.operations.waves import close_wave, dispatch_jobs
 from messaging.rules.rendering import CompiledTemplate, Rendered
@@ -118,6 +119,23 @@ def test_a_batch_that_comes_again_after_its_process_died_sets_its_rows_aside_fir
     assert states(job) == {"sent": 10}
     assert list(Wave.objects.filter(job=job).order_by("number").values_list("careful", flat=True)) == [False, True]
     assert world.compare(job).duplicated == 0
+
+
+def test_a_row_that_lost_its_process_stays_marked_when_it_is_put_back(world: World) -> None:
+    """Else it would be claimed in the crowd again after a pause, and take its neighbours along once more."""
+    job = world.job(world.people(3))
+    Recipient.objects.filter(job=job).update(code="lease_expired", attempt=1)
+    plan, grants, now = job_plan(job.pk), {world.senders[0].pk: 3}, datetime.now(UTC)
+    aside = set_aside_rows(job_id=job.pk, limit=3, lost=True)
+    SendJob.objects.filter(pk=job.pk).update(state=JobState.PAUSED)
+    assert claim_chunk(plan=plan, grants=grants, now=now, aside=aside).rows == ()
+    SendJob.objects.filter(pk=job.pk).update(state=JobState.RUNNING)
+    aside = set_aside_rows(job_id=job.pk, limit=3, lost=True)
+    rows = claim_chunk(plan=plan, grants=grants, now=now, aside=aside).rows
+    assert len(rows) == 3
+    release_rows(plan=plan, lease=aside.lease, waits={row.recipient_id: now for row in rows})
+    marks = Recipient.objects.filter(job=job).values_list("state", "code", "attempt")
+    assert list(marks) == [(RecipientState.PENDING, "lease_expired", 1)] * 3
 
 
 def mailbox(world: World) -> Sender:

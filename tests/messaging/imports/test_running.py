@@ -152,7 +152,7 @@ def test_the_command_and_its_rejected_rows(tmp_path: Path, capsys: pytest.Captur
         (client.pk, "Duda", "+351913456789"),
     }
     lines = (tmp_path / "people.csv.rejected.csv").read_text("utf-8-sig").splitlines()
-    assert lines[0] == "row,reason,Nome,Fone 2,Obs"
+    assert lines[0] == "linha,motivo,Nome,Fone 2,Obs"  # the file speaks the client's
     assert lines[1].startswith("3,") and lines[1].endswith(",Bia,1234,'=cmd()")
     assert lines[2].startswith("4,")
     assert len(lines) == 3
