@@ -35,14 +35,13 @@ def watch_expiries(slot: str = "") -> int:
     return watching.watch_expiries(actor=Actor.system("integrations.watch_expiries"))
 
 
-<<<<<<< HEAD
 @shared_task(name="integrations.poll_services")
 def poll_services() -> int:
     """Asks services for what their webhooks may have lost (looks every five minutes for what is due). Returns how much was found."""
     return ask_services(deliver)
-=======
+
+
 @shared_task(name="integrations.confirm_subscription")
 def confirm_subscription(inbound_event_id: int) -> None:
     """Answers a topic's question whether our webhook address wants to listen to it."""
     subscriptions.confirm_subscription(inbound_event_id=inbound_event_id)
->>>>>>> e516fe2 (Amazon SES: messages signed over our own client, the account through boto3, events through a pinned and signed SNS topic)
