@@ -49,7 +49,7 @@ class Contract:
     """A service's cases. `connect` gives a complete connection to the sandbox's own account.
 
     `refusals` are error codes of the provider with the error each must become, tried on `refused_operation`.
-    `impossible` are faults of the sandbox that the service's protocol rules out.
+    `impossible` are faults of the sandbox that the service's protocol rules out, for all operations or for one ("put_file:invalid_json").
     """
 
     slug: str

@@ -40,7 +40,7 @@ SECONDS = {"rate_limit": 7.0, "unavailable": 7.0}
 
 def possible(contract: Contract, case: Case, fault: str, sandbox: RunningSandbox) -> bool:
     """Whether the service can fail like this: some never answer 200 with an error, have no scopes, speak no HTTP."""
-    if fault in contract.impossible:
+    if fault in contract.impossible or f"{case.operation}:{fault}" in contract.impossible:
         return False
     try:
         with sandbox.control.fault(fault, service=contract.slug, operation=case.wire_operation):

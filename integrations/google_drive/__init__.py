@@ -1,0 +1,1 @@
+"""Google Drive: folders, copies of templates, PDFs, files of reports and backups."""
