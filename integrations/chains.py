@@ -11,7 +11,7 @@ from types import MappingProxyType
 from django.utils.translation import gettext_lazy as _
 
 from integrations.calling.policy import Effect
-from integrations.errors import IntegrationError
+from integrations.errors import AddressDead, IntegrationError
 from integrations.manifest import Text
 
 MOST_HOPS = 4
@@ -71,6 +71,23 @@ _CHAINS = (
         ("openai", "gemini"),
         Effect.READS,
         _("the search by meaning is left out"),
+    ),
+    Chain(
+        "message.whatsapp",
+        _("Single messages: WhatsApp, else SMS, else e-mail"),
+        "messages",
+        ("whatsapp_cloud", "evolution", "twilio", "resend"),
+        Effect.CREATES,
+        _("a person is told"),
+    ),
+    Chain(
+        "message.email",
+        _("Single messages: e-mail"),
+        "messages",
+        ("resend", "amazon_ses", "smtp"),
+        Effect.CREATES,
+        _("the message waits and is tried again"),
+        stops_at=(AddressDead,),
     ),
     Chain(
         "storage",

@@ -121,6 +121,10 @@ class Refused(IntegrationError):
         super().__init__(service, operation, code, text)
 
 
+class AddressDead(Refused):
+    """The provider refused because of the address itself, which another provider of the same channel would refuse alike."""
+
+
 class AcceptedBefore(IntegrationError):
     """The provider knows our key from an earlier attempt, which it accepted with other contents. What became of it status events will tell."""
 
