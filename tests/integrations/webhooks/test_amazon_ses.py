@@ -12,12 +12,16 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
+from integrations import inbound
 from integrations.amazon_ses import sns
 from integrations.amazon_ses.webhook import CONFIRM, event_id, parse, prepare, verify
+from integrations.connections import seal_secrets
 from integrations.errors import NotConfigured, SuppressReason
-from integrations.events import EventKind, MessageEvent, ServiceEvent
+from integrations.events import EventKind, MessageEvent, ReceivedServiceEvent, ServiceEvent
 from integrations.facts import ConnectionFacts
+from integrations.models import Connection, InboundEvent
 from integrations.sandbox.runner import RunningSandbox
+from integrations.tasks import confirm_subscription
 from integrations.webhooks.request import BadSignature, UnreadablePayload, WebhookRequest
 from tests.integrations.sandbox.receiver import Receiver
 from tests.integrations.webhooks.deliveries import as_delivery, delivery, sample
@@ -201,3 +205,37 @@ def test_what_the_sandbox_tells_is_accepted_and_confirmed(
     assert write.reference == asked["token"]
     key = sns.known_key(json.loads(request.body)["SigningCertURL"])
     assert isinstance(key, RSAPublicKey)
+
+
+@pytest.mark.django_db
+def test_a_task_confirms_what_the_door_has_stored(
+    sandbox: RunningSandbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.control.open_account("amazon_ses", access_key_id="AKIAHOOKS", webhook_url=receiver.url)
+    host = sandbox.url.removeprefix("http://")
+    asked = sandbox.control.happen("amazon_ses", "subscription", account="AKIAHOOKS", host=host)
+    (taken,) = receiver.wait_for(1)
+    stored = Connection.objects.create(
+        service="amazon_ses",
+        name="SES",
+        settings={"base_url": sandbox.base_url("amazon_ses"), "access_key_id": "AKIAHOOKS"},
+        sealed_secrets=seal_secrets({"secret_access_key": "x"}),
+    )
+    event = InboundEvent.objects.create(
+        received_on=datetime.now(UTC).date(),
+        service="amazon_ses",
+        connection_id=stored.pk,
+        provider_event_id="1",
+        content_type="text/plain",
+        query="",
+        body=taken.body,
+    )
+    enqueued: list[tuple[object, ...]] = []
+    monkeypatch.setattr(inbound, "enqueue_after_commit", lambda *message: enqueued.append(message))
+    (fact,) = parse(taken.body, "text/plain", {})
+    assert isinstance(fact, ServiceEvent)
+    inbound.deliver([ReceivedServiceEvent(event.pk, event.received_at, "amazon_ses", stored.pk, fact)])
+    assert enqueued == [("integrations.confirm_subscription", event.pk)]
+    confirm_subscription(event.pk)
+    (write,) = sandbox.control.writes("amazon_ses", "confirm_subscription")
+    assert write.reference == asked["token"]
