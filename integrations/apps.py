@@ -49,6 +49,8 @@ class IntegrationsConfig(AppConfig):
                 5,
                 gettext_noop("asks services for what their webhooks may have lost"),
             ),
+            ("backups", "integrations.watch_backups", 10, gettext_noop("looks for a good backup of the last 26 hours")),
+            ("uploads", "integrations.upload_waiting", 1, gettext_noop("uploads files that no store would take")),
         ):
             declare_schedule(
                 f"integrations.{name}",
@@ -66,6 +68,14 @@ class IntegrationsConfig(AppConfig):
             rule="daily 08:00",
             missed="latest",
             description=gettext_noop("tells of certificates and accesses that end within 30, 7 or 1 days"),
+        )
+        declare_schedule(
+            "integrations.backup",
+            "integrations.make_backup",
+            queue="maintenance",
+            rule="daily 02:40",
+            missed="latest",
+            description=gettext_noop("backs the database up, once a week with media, into every store"),
         )
         declare_reference("integrations.ConnectionCheck", "connection_id", "integrations.Connection")
         declare_retention(
@@ -111,6 +121,14 @@ class IntegrationsConfig(AppConfig):
             what=gettext_noop("Answers of language models"),
             why="what was made of them stands in its own record; what still waits for a person is never deleted",
             rule="daily 03:35",
+        )
+        declare_retention(
+            "search_answers",
+            model="integrations.SearchAnswer",
+            piece="integrations.operations.searches.prune_search_answers",
+            what=gettext_noop("Answers of search services"),
+            why="they answer the same question for a day, and stand in for a service that is away; what is older misleads",
+            rule="daily 03:27",
         )
         declare_retention(
             "failed_inbound_events",

@@ -90,6 +90,15 @@ _CHAINS = (
         stops_at=(AddressDead,),
     ),
     Chain(
+        "search",
+        _("Searches"),
+        "search",
+        ("serpapi",),
+        Effect.READS,
+        _("an older answer, marked as such; else a person searches"),
+        every_connection=True,
+    ),
+    Chain(
         "storage",
         _("Files"),
         "storage",

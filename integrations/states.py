@@ -57,3 +57,12 @@ class ModelRequestState(models.TextChoices):
     WAITING = "waiting", _("waits for a person")
     DONE = "done", _("done")
     DROPPED = "dropped", _("dropped")  # nobody needs the answer any more
+
+
+class BackupState(models.IntegerChoices):
+    """Life of a backup: running → good | partial | failed."""
+
+    RUNNING = 0, _("running")
+    GOOD = 1, _("good")  # in every store, with its manifest
+    PARTIAL = 2, _("in one store only")  # good, but a copy is missing
+    FAILED = 3, _("failed")

@@ -4,8 +4,9 @@ from celery import shared_task
 
 from agency.kit.actor import Actor
 from agency.kit.queue import enqueue
+from integrations.capabilities import storage
 from integrations.inbound import deliver
-from integrations.runners import oauth, subscriptions, watching
+from integrations.runners import backups, oauth, subscriptions, watching
 from integrations.runners.dispatching import dispatch_inbound as dispatch_due_events
 from integrations.runners.polling import poll_services as ask_services
 
@@ -45,3 +46,21 @@ def poll_services() -> int:
 def confirm_subscription(inbound_event_id: int) -> None:
     """Answers a topic's question whether our webhook address wants to listen to it."""
     subscriptions.confirm_subscription(inbound_event_id=inbound_event_id)
+
+
+@shared_task(name="integrations.make_backup", time_limit=6 * 3600)
+def make_backup(slot: str = "") -> str:
+    """Backs the database up (a daily slot schedule). A message that comes again while it runs finds its row and ends."""
+    return backups.make_daily_backup(actor=Actor.system("integrations.make_backup"))
+
+
+@shared_task(name="integrations.watch_backups")
+def watch_backups() -> str:
+    """Raises or clears the alert about old backups (every ten minutes)."""
+    return backups.watch_backups(actor=Actor.system("integrations.watch_backups"))
+
+
+@shared_task(name="integrations.upload_waiting")
+def upload_waiting() -> int:
+    """Uploads files that no store would take (every minute). Returns how many."""
+    return storage.upload_waiting(actor=Actor.system("integrations.upload_waiting"))

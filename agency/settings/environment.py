@@ -108,6 +108,9 @@ class Environment(BaseSettings):
         90, ge=7, description="Days after which no delivery report comes any more"
     )
     keep_model_requests_days: int = Field(90, ge=1, description="Days that answers of language models are kept")
+    keep_search_answers_days: int = Field(
+        90, ge=2, description="Days that answers of searches may stand in for new ones"
+    )
     keep_sessions_days: int = Field(1, ge=0, description="Days that ended sessions are kept")
     keep_slots_days: int = Field(90, ge=7, description="Days that slots which ran stay in the ledger")
     keep_task_results_days: int = Field(30, ge=1, description="Days that results of tasks are kept")

@@ -12,6 +12,7 @@ declare_actions(
         "grant_oauth": gettext_lazy("got the consent of a provider"),
         "lose_oauth": gettext_lazy("lost the consent of a provider"),
         "renew_oauth": gettext_lazy("renewed an access"),
+        "answer_search": gettext_lazy("answered a search by hand"),
         "create_chain": gettext_lazy("chose the order of a fallback chain"),
         "create_connection": gettext_lazy("created a connection"),
         "disable_connection": gettext_lazy("disabled a connection"),

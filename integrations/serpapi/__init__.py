@@ -1,0 +1,1 @@
+"""SerpAPI: what Google finds, as data."""
