@@ -98,6 +98,13 @@ def crash_after_accept(ground: Ground) -> float:
     return took
 
 
+def _has_children(ground: Ground, name: str) -> bool:
+    try:
+        return bool(ground.children(name))
+    except Broken:
+        return False
+
+
 def _states(recipient_ids: set[int]) -> set[int]:
     return set(Recipient.objects.filter(pk__in=recipient_ids).values_list("state", flat=True))
 
@@ -112,6 +119,7 @@ def aborted_batch(ground: Ground) -> float:
     """The batch ends before it could record what came back; the calls that waited behind the others are never made."""
     ground.end_senders()
     ground.start_senders("--include", "tests.faults.aborted_loop")
+    wait_for("both senders have their children", 90, lambda: all(_has_children(ground, name) for name in SENDERS))
     control = ground.platform.sandbox.control
     slow = control.add_fault("latency", operation="send", seconds=4)
     trial = ground.trial(2_000, per_second=None)
