@@ -108,4 +108,13 @@ def _checked(store: Store, file: BackupFile, path: Path) -> Path:
 def _unpack(archive: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as content:
-        content.extractall(target, filter="data")
+        if hasattr(tarfile, "data_filter"):
+            content.extractall(target, filter="data")
+            return
+        # Python before 3.11.4 has no filter: only plain files and directories that stay below the target.
+        root = target.resolve()
+        for member in content.getmembers():
+            inside = (root / member.name).resolve().is_relative_to(root)
+            if not inside or not (member.isfile() or member.isdir()):
+                raise UnexpectedResponse("s3", "restore", "archive", f"{member.name} is no plain file of the media")
+        content.extractall(target)  # noqa: S202 -- each member was looked at

@@ -78,7 +78,9 @@ def test_the_visibility_timeout_is_one_and_longer_than_any_task() -> None:
         conf.result_backend_transport_options["visibility_timeout"],
         conf.visibility_timeout,
     }
-    limits = [conf.task_time_limit, *(task.time_limit for task in current_app.tasks.values() if task.time_limit)]
+    # A task that acknowledges at once is never delivered again, however long it takes.
+    late = [task for task in current_app.tasks.values() if task.acks_late is not False]
+    limits = [conf.task_time_limit, *(task.time_limit for task in late if task.time_limit)]
     assert places == {settings.VISIBILITY_TIMEOUT}
     assert max(limits) < settings.VISIBILITY_TIMEOUT
 

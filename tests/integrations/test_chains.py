@@ -7,6 +7,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils.html import escape
+from django.utils.translation import gettext
 
 from agency.kit.actor import Actor
 from agency.kit.errors import InvalidInput
@@ -301,7 +303,7 @@ def test_an_order_is_chosen_changed_and_removed_in_the_admin(
     smtp, resend = agency_connections["smtp"], agency_connections["resend"]
     add = reverse("admin:integrations_fallbackchain_add")
     refused = client.post(add, {"name": "test.mail", "first": smtp.pk, "second": smtp.pk})
-    assert "Each connection stands in a chain once." in refused.content.decode()
+    assert escape(gettext("Each connection stands in a chain once.")) in refused.content.decode()
     given = {"name": "test.mail", "client": "", "first": smtp.pk, "second": "", "third": resend.pk, "fourth": ""}
     assert client.post(add, given).status_code == 302
     chain = FallbackChain.objects.get()

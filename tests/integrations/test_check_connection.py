@@ -43,7 +43,7 @@ def test_only_a_changed_result_is_audited(sandbox: RunningSandbox) -> None:
     assert check_connection(actor=ACTOR, connection_id=connection.pk).state is HealthState.OK
     assert check_connection(actor=ACTOR, connection_id=connection.pk).state is HealthState.OK
     assert [entry.after["health"] for entry in checks] == ["ok"]
-    sandbox.control.add_fault("cut_before", service="resend", count=1)
+    sandbox.control.add_fault("cut_before", service="resend")  # each attempt: one alone is made good by the next
     assert check_connection(actor=ACTOR, connection_id=connection.pk).state is HealthState.FAILED
     assert [entry.after["health"] for entry in checks.order_by("pk")] == ["ok", "failed"]
 

@@ -35,7 +35,7 @@ def resend_server() -> Iterator[RawServer]:
     """A server in another thread, because the admin's button waits for its answer."""
     started, stop = threading.Event(), threading.Event()
     found: list[RawServer] = []
-    body = orjson.dumps({"object": "list", "data": [{"name": "loja.example.com", "status": "verified"}]})
+    body = orjson.dumps({"object": "list", "data": [{"id": "d1", "name": "loja.example.com", "status": "verified"}]})
 
     async def serve() -> None:
         async with raw_server(answering(body)) as server:

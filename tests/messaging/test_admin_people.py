@@ -346,8 +346,8 @@ def test_a_file_from_upload_to_result(
 
     rejected_url = reverse("admin:messaging_contactimport_rejected", args=(record.pk,))
     file = b"".join(browser.get(rejected_url).streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
-    assert file[0] == "row,reason,Contato,Fone 2,E-mail,Compras,Aceita WhatsApp"
-    assert file[1:] == ["5,the phone is not valid,'=Fórmula,1234,,1,"]
+    assert file[0] == "linha,motivo,Contato,Fone 2,E-mail,Compras,Aceita WhatsApp"
+    assert file[1:] == ["5,o telefone não é válido,'=Fórmula,1234,,1,"]
     noted = AuditEntry.objects.get(action="read_personal_data")
     assert noted.after == {"what": "rejected_rows", "rows": 1}
     assert "clientes.csv" in text(browser.get(reverse("admin:messaging_contactimport_changelist")))
